@@ -1,0 +1,5 @@
+"""The `poselift` command."""
+
+
+def main() -> None:
+    """Run the command line."""

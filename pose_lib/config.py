@@ -1,0 +1,76 @@
+"""Settings from TOML files into frozen dataclasses, with errors that name the mistake."""
+
+import dataclasses
+import difflib
+import tomllib
+import types
+from pathlib import Path
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from pose_lib.errors import InputError
+
+Config = TypeVar("Config")
+
+
+def read_config(path: Path, kind: type[Config]) -> Config:
+    """Read a TOML file into a config dataclass; tables fill nested dataclasses.
+
+    Raises:
+        InputError: If the file is missing or no TOML, or an option is unknown or of a wrong type.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"cannot read the config file {path}: {error}") from error
+    return build_config(table, kind, where=str(path))
+
+
+def build_config(table: dict[str, Any], kind: type[Config], *, where: str) -> Config:
+    """Make a config dataclass from a table of plain values.
+
+    Args:
+        where: The table's origin, for error messages.
+    """
+    types_of = get_type_hints(kind)
+    known = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    for option in table:
+        if option not in known:
+            close = difflib.get_close_matches(option, known, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise InputError(
+                f"{where}: unknown option {option!r}{hint} (known: {', '.join(known)})"
+            )
+    values = {
+        option: _value(value, types_of[option], f"{where}: {option}")
+        for option, value in table.items()
+    }
+    try:
+        return kind(**values)
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from error
+
+
+def config_table(config: Any) -> dict[str, Any]:
+    """Return the config as plain nested values, as stored beside results."""
+    return dataclasses.asdict(config)
+
+
+def _value(value: Any, kind: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        if not isinstance(value, dict):
+            raise InputError(f"{where}: expected a table, got {value!r}")
+        return build_config(value, kind, where=where)
+    if get_origin(kind) in (tuple,) and isinstance(value, list):
+        return tuple(_value(item, get_args(kind)[0], where) for item in value)
+    allowed = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
+    if float in allowed and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if Path in allowed and isinstance(value, str):
+        return Path(value)
+    plain = tuple(item for item in allowed if isinstance(item, type))
+    if (plain and not isinstance(value, plain)) or (
+        isinstance(value, bool) and bool not in allowed
+    ):
+        names = " or ".join(item.__name__ for item in plain)
+        raise InputError(f"{where}: expected {names}, got {value!r}")
+    return value

@@ -1,0 +1,1 @@
+"""OpenPose: the network, its weights, and the decoding of its maps into people."""

@@ -1,0 +1,1 @@
+"""Pictures of poses: overlays on images and 3D figures."""

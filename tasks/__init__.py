@@ -1,0 +1,1 @@
+"""Thin Prefect tasks around ``pose_lib``."""
