@@ -1,0 +1,15 @@
+"""Where the tests find data that a stranger's clone does not have."""
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of development data beside the checkout."""
+    if not (SHARED / "data").is_dir():
+        pytest.skip("needs the development data in ../shared, which a clone alone does not have")
+    return SHARED
