@@ -1,0 +1,305 @@
+"""Where pictures come from: a folder, a glob pattern, one image, or the frames of a video."""
+
+import functools
+import glob
+import hashlib
+import io
+import itertools
+import os
+import threading
+import warnings
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from pose_lib.errors import InputError
+
+MAX_PIXELS = 150_000_000  # a square of 12,000 pixels: 450 MB once decoded
+
+
+class UnreadableImage(Exception):  # noqa: N818 - an outcome of the ledger, not a fault of ours
+    """No picture can be had from an input; the message is the one-line reason."""
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """The sorted names of some images, and how to read them. Light enough to send to workers.
+
+    Attributes:
+        root: The folder that the names are relative to.
+        names: Relative paths with ``/``, sorted; a video frame is ``<video>/<frame number>``.
+        max_pixels: An image of more pixels counts as unreadable.
+    """
+
+    root: Path
+    names: tuple[str, ...]
+    max_pixels: int = MAX_PIXELS
+
+    def __post_init__(self) -> None:
+        if list(self.names) != sorted(set(self.names)):
+            raise ValueError("the names must be sorted and each occur once")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def only(self, names: tuple[str, ...]) -> "ImageSource":
+        """Return the source of these images alone, as a worker needs it for one shard."""
+        return replace(self, names=names)
+
+    def digest(self, name: str) -> str:
+        """Return a hash of the image's content, the same wherever and whenever it lies.
+
+        A file that cannot be opened gets a hash of its name: it stays what it is until it can.
+        """
+        path, frame = self._locate(name)
+        try:
+            if frame is None:
+                return _file_digest(path)
+            facts = path.stat()
+            return _hash(f"{_video_digest(path, facts.st_size, facts.st_mtime_ns)} frame {frame}")
+        except OSError:
+            return _hash(f"not opened: {name}")
+
+    def digests(self) -> dict[str, str]:
+        """Return the digest of every name. Reads all files, several at a time."""
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            return dict(zip(self.names, pool.map(self.digest, self.names), strict=True))
+
+    def read(self, name: str) -> UInt8[np.ndarray, "height width 3"]:
+        """Return the picture as BGR, upright, whatever its file holds: grey, alpha, 16 bit, CMYK.
+
+        Raises:
+            UnreadableImage: If there is no whole picture in it, with the reason.
+        """
+        path, frame = self._locate(name)
+        if frame is not None:
+            return _open_video(path).read(frame)
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise UnreadableImage(f"cannot be opened: {error.strerror or error}") from error
+        return decode_image(content, max_pixels=self.max_pixels)
+
+    def _locate(self, name: str) -> tuple[Path, int | None]:
+        """Return the file, and the frame's number if the file is a video."""
+        path = self.root / name
+        if _is_video(path.parent) and path.parent.is_file():
+            return path.parent, int(path.name)
+        return path, None
+
+
+def find_images(source: str | Path, *, max_pixels: int = MAX_PIXELS) -> ImageSource:
+    """Find the images of a folder, a glob pattern, a single image file, or a video.
+
+    A folder is searched to all depths; hidden files and folders, files that are no image by their
+    suffix, and links to other folders are passed over.
+
+    Raises:
+        InputError: If there is nothing to read: no such place, or no image in it.
+    """
+    path = Path(source)
+    try:
+        if path.is_dir():
+            root, files = path, _images_under(path)
+        elif path.exists():
+            root, files = path.parent, _pictures([path])
+        elif glob.has_magic(str(source)):
+            root, files = _matching(str(source))
+        else:
+            raise InputError(f"no image, folder or video at {source}: there is no such path")
+        if not files:
+            raise InputError(_nothing_found(source))
+        names = [name for file in files for name in _names_in(file, root)]
+    except OSError as error:
+        raise InputError(f"cannot read {source}: {error.strerror or error}") from error
+    # Absolute, because a worker may run in another folder.
+    return ImageSource(root.resolve(), tuple(sorted(names)), max_pixels)
+
+
+def decode_image(
+    content: bytes, *, max_pixels: int = MAX_PIXELS
+) -> UInt8[np.ndarray, "height width 3"]:
+    """Return the picture in an image file's content as BGR, upright.
+
+    Raises:
+        UnreadableImage: If it is no image, is cut short, or has more than ``max_pixels``.
+    """
+    if not content:
+        raise UnreadableImage("the file is empty (0 bytes)")
+    width, height = _size_from_header(content)
+    if width * height > max_pixels:
+        raise UnreadableImage(
+            f"{width} x {height} pixels are more than the limit of {max_pixels} (max_pixels)"
+        )
+    if content.startswith(_JPEG_START) and not _has_jpeg_end(content):
+        # Older versions of OpenCV would give a picture that is grey from where the data ends.
+        raise UnreadableImage("the JPEG data is cut short (no end marker)")
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # the reason is in the ledger
+    try:
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        raise UnreadableImage(f"cannot be decoded: {error.err}") from error
+    if image is None:
+        raise UnreadableImage("cannot be decoded: damaged, cut short, or of an unknown kind")
+    return image
+
+
+_IMAGE_SUFFIXES = (
+    *(".bmp", ".dib", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm"),
+    *(".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"),
+)
+_VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm")
+_JPEG_START = b"\xff\xd8\xff"
+
+
+def _size_from_header(content: bytes) -> tuple[int, int]:
+    """Return width and height without decoding the picture."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # our own limit decides what is too large
+            with Image.open(io.BytesIO(content)) as header:
+                return header.size
+    except Image.DecompressionBombError as error:
+        raise UnreadableImage(f"far too large: {error}") from error
+    except (OSError, ValueError) as error:
+        raise UnreadableImage("not an image, whatever its name says") from error
+
+
+def _has_jpeg_end(content: bytes) -> bool:
+    """Tell whether an end-of-image marker follows the first scan.
+
+    Walks the segments up to that scan, for a thumbnail inside them has an end marker of its own.
+    Within scans the marker's bytes cannot occur by chance.
+
+    Source: ITU-T T.81, annex B.
+    """
+    position = 2
+    while position + 4 <= len(content) and content[position] == 0xFF:
+        if content[position + 1] == 0xDA:
+            return content.find(b"\xff\xd9", position) >= 0
+        position += 2 + int.from_bytes(content[position + 2 : position + 4], "big")
+    return False
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in _IMAGE_SUFFIXES
+
+
+def _is_video(path: Path) -> bool:
+    return path.suffix.lower() in _VIDEO_SUFFIXES
+
+
+def _images_under(folder: Path) -> list[Path]:
+    def stop(error: OSError) -> None:
+        raise error
+
+    found = []
+    for parent, folders, files in os.walk(folder, onerror=stop):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths = (Path(parent, name) for name in files if not name.startswith("."))
+        found += [path for path in paths if _is_image(path)]
+    return found
+
+
+def _matching(pattern: str) -> tuple[Path, list[Path]]:
+    """Return the part of the pattern before its first wildcard, and the files that match."""
+    matches = glob.glob(pattern, recursive=True)  # noqa: PTH207 - leaves hidden files out
+    files = _pictures(Path(match) for match in matches)
+    plain = itertools.takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts[:-1])
+    return Path(*plain), files
+
+
+def _pictures(paths: Iterable[Path]) -> list[Path]:
+    return [path for path in paths if path.is_file() and (_is_image(path) or _is_video(path))]
+
+
+def _nothing_found(source: str | Path) -> str:
+    kinds = ", ".join(_IMAGE_SUFFIXES)
+    either = ", ".join(_IMAGE_SUFFIXES + _VIDEO_SUFFIXES)
+    if Path(source).is_dir():
+        return f"no image in {source}: files that end in {kinds} count (name a video by itself)"
+    if Path(source).exists():
+        return f"{source} is neither image nor video by its suffix (known: {either})"
+    return f"no image or video matches {source}: files that end in {either} count"
+
+
+def _names_in(file: Path, root: Path) -> list[str]:
+    name = file.relative_to(root).as_posix()
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"the file name {name!a} is not valid UTF-8; rename the file") from error
+    if not _is_video(file):
+        return [name]
+    n_frames = _count_frames(file)
+    if not n_frames:
+        raise InputError(f"the video {file} cannot be decoded: not one frame could be read")
+    digits = max(6, len(str(n_frames - 1)))
+    return [f"{name}/{frame:0{digits}}" for frame in range(n_frames)]
+
+
+def _hash(text: str) -> str:
+    return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+@functools.lru_cache(maxsize=16)
+def _video_digest(path: Path, size: int, changed_ns: int) -> str:  # noqa: ARG001 - cache keys
+    return _file_digest(path)
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
+
+
+def _count_frames(path: Path) -> int:
+    """Return how many frames there are; reads the whole video if its header is wrong about it."""
+    video = _Video(path)
+    if video.claimed_frames > 0 and video.has(video.claimed_frames - 1):
+        return video.claimed_frames
+    return sum(1 for _ in iter(_Video(path).skip, False))
+
+
+class _Video:
+    """A video held open, so that frames asked for in order cost no search."""
+
+    def __init__(self, path: Path) -> None:
+        self._capture = cv2.VideoCapture(str(path))
+        self._lock = threading.Lock()
+        self._next = 0
+
+    @property
+    def claimed_frames(self) -> int:
+        return int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+
+    def skip(self) -> bool:
+        return self._capture.grab()
+
+    def read(self, frame: int) -> UInt8[np.ndarray, "height width 3"]:
+        with self._lock:
+            if frame != self._next:
+                self._capture.set(cv2.CAP_PROP_POS_FRAMES, frame)
+            found, image = self._capture.read()
+            self._next = frame + 1 if found else -1
+        if not found:
+            raise UnreadableImage(f"frame {frame} of the video cannot be decoded")
+        return image
+
+    def has(self, frame: int) -> bool:
+        try:
+            self.read(frame)
+        except UnreadableImage:
+            return False
+        return True
+
+
+@functools.lru_cache(maxsize=4)
+def _open_video(path: Path) -> _Video:
+    return _Video(path)

@@ -1,0 +1,50 @@
+"""How a long list of images is cut into units of work."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+MAX_SHARDS = 100
+"""More tasks than this cost more in orchestration than they bring in balance."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A fixed slice of the sorted image list: the unit of work.
+
+    Attributes:
+        index: Its place among the shards of this plan.
+        names: The images in it, sorted.
+    """
+
+    index: int
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.index:03} of {len(self.names)} images"
+
+
+def plan_shards(
+    names: Sequence[str],
+    *,
+    images_per_shard: int,
+    n_workers: int,
+    max_shards: int = MAX_SHARDS,
+) -> list[Shard]:
+    """Cut the names, in sorted order, into slices whose lengths differ by one at most.
+
+    Args:
+        images_per_shard: The length aimed at; slices are longer where ``max_shards`` asks for it
+            and shorter where some of the workers would have nothing to do.
+    """
+    if min(images_per_shard, n_workers, max_shards) < 1:
+        raise ValueError(
+            f"images_per_shard {images_per_shard}, n_workers {n_workers} and max_shards "
+            f"{max_shards} must be at least 1"
+        )
+    in_order = tuple(sorted(names))
+    wanted = max(math.ceil(len(in_order) / images_per_shard), n_workers)
+    n_shards = min(wanted, max_shards, len(in_order))
+    edges = [len(in_order) * index // n_shards for index in range(n_shards + 1)] if n_shards else []
+    slices = zip(edges, edges[1:], strict=False)
+    return [Shard(index, in_order[start:stop]) for index, (start, stop) in enumerate(slices)]
