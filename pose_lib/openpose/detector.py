@@ -1,0 +1,132 @@
+"""OpenPose as one object: an image in, people in its pixels out."""
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+
+from pose_lib.keypoints import People
+from pose_lib.openpose.decode import DecodeConfig, decode_people
+from pose_lib.openpose.mobilenet_thin import MobilenetThin
+from pose_lib.openpose.weights import BUNDLED_SHA256, bundled_weights, load_network
+from pose_lib.skeleton import COCO_18, Skeleton
+
+_SIDE = 16  # the network's input sides are multiples of this
+
+
+@dataclass(frozen=True)
+class DetectorConfig:
+    """How images are prepared and their maps decoded.
+
+    Attributes:
+        input_height: Pixels to which an image's height is scaled. 368 is the height the network
+            was trained at; the keypoints of its COCO people score best there.
+        max_input_pixels: Largest network input. An image that is wider than this allows at
+            ``input_height`` is scaled down further, so that memory stays bounded (about 0.5 kB
+            for each pixel).
+        decode: Thresholds of the decoding.
+    """
+
+    input_height: int = 368
+    max_input_pixels: int = 1_000_000
+    decode: DecodeConfig = field(default_factory=DecodeConfig)
+
+    def __post_init__(self) -> None:
+        if self.input_height < _SIDE or self.input_height % _SIDE:
+            raise ValueError(
+                f"input_height must be a positive multiple of {_SIDE}, got {self.input_height}"
+            )
+        if self.max_input_pixels < self.input_height**2:
+            raise ValueError(
+                f"max_input_pixels must allow a square of input_height, at least "
+                f"{self.input_height**2}, got {self.max_input_pixels}"
+            )
+
+
+@dataclass(frozen=True)
+class Detector:
+    """Finds people in images. Make one with ``load_detector``.
+
+    Attributes:
+        config: How it prepares and decodes.
+        network: Maps from images.
+        weights_sha256: Hash of the file with the network's weights.
+        skeleton: Names and order of the joints it finds.
+    """
+
+    config: DetectorConfig
+    network: MobilenetThin
+    weights_sha256: str
+    skeleton: Skeleton = COCO_18
+
+    def detect(self, image: UInt8[np.ndarray, "height width 3"]) -> People:
+        """Return the people in a BGR image, surest first, in its pixels.
+
+        A person's score is the mean confidence of all joints, a missing one counting as 0.
+        """
+        height, width = image.shape[:2]
+        heatmaps, pafs = self.predict_maps(prepare_image(image, self.config))
+        people = decode_people(heatmaps, pafs, self.config.decode)
+
+        _, map_height, map_width = heatmaps.shape
+        pixels_per_cell = np.array([width / map_width, height / map_height], dtype=np.float32)
+        keypoints = people.keypoints.copy()
+        # Pixels and cells both have their centers at whole numbers.
+        keypoints[..., :2] = (keypoints[..., :2] + 0.5) * pixels_per_cell - 0.5
+        return People(keypoints, people.score)
+
+    def predict_maps(
+        self, prepared: UInt8[np.ndarray, "input_height input_width 3"]
+    ) -> tuple[Float[np.ndarray, "19 h w"], Float[np.ndarray, "38 h w"]]:
+        """Return heatmaps and PAFs of a prepared image."""
+        # A view with the axes swapped is what torch calls channels last, its fastest layout here.
+        batch = torch.from_numpy(prepared)[None].permute(0, 3, 1, 2).float()
+        with torch.inference_mode():
+            heatmaps, pafs = self.network(batch)
+        return heatmaps[0].numpy(), pafs[0].numpy()
+
+
+def load_detector(config: DetectorConfig, *, threads: int | None = None) -> Detector:
+    """Return a detector with the bundled weights.
+
+    Args:
+        threads: CPU threads of the network, for the whole process; None leaves torch's setting.
+
+    Raises:
+        InputError: If the weights file is missing or damaged.
+    """
+    if threads is not None:
+        torch.set_num_threads(threads)
+    network = load_network(bundled_weights(), sha256=BUNDLED_SHA256)
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Detector(config, network, weights_sha256=BUNDLED_SHA256)
+
+
+def prepare_image(
+    image: UInt8[np.ndarray, "height width 3"], config: DetectorConfig
+) -> UInt8[np.ndarray, "input_height input_width 3"]:
+    """Scale a BGR image to the network's input size; its values stay as they are."""
+    height, width = image.shape[:2]
+    input_width, input_height = input_size(width, height, config)
+    shrinks = input_height < height
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    resized = cv2.resize(image, (input_width, input_height), interpolation=interpolation)
+    return np.asarray(resized, dtype=np.uint8)
+
+
+def input_size(width: int, height: int, config: DetectorConfig) -> tuple[int, int]:
+    """Return width and height of the network's input for an image.
+
+    Both are the multiples of 16 nearest to the image's proportions, which changes them by 2 % at
+    most for common images.
+    """
+    scale = config.input_height / height
+    too_many = width * scale * config.input_height / config.max_input_pixels
+    if too_many > 1:
+        scale /= too_many**0.5
+    across, down = (max(_SIDE, round(side * scale / _SIDE) * _SIDE) for side in (width, height))
+    # One very long side cannot follow where the other is as short as it may be.
+    longest = config.max_input_pixels // _SIDE // _SIDE * _SIDE
+    return min(across, longest), min(down, longest)
