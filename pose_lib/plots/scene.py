@@ -1,0 +1,192 @@
+"""Drawing one pose into matplotlib axes: flat, as in the picture, or in space above a ground.
+
+The 3D axes show the camera frame stood upright for the viewer: matplotlib's x is the camera's x,
+its y the depth away from the camera, its z the height. That is a rotation, so nothing is mirrored.
+"""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+from matplotlib import patheffects
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from mpl_toolkits.mplot3d import Axes3D
+
+from pose_lib.plots.palette import SIDE_COLORS, bone_side, joint_side
+from pose_lib.skeleton import Skeleton
+
+FRONT = (8.0, -80.0)
+"""Elevation and azimuth, in degrees: all but where the camera was."""
+SIDE = (8.0, -10.0)
+"""Turned to the camera's right: what was far from the camera is now at the right."""
+OBLIQUE = (10.0, -55.0)
+"""Between the two, where there is room for one view only."""
+
+_BONE_WIDTH = 3.2
+_JOINT_SIZE = 5.5
+_SHADOW_WIDTH = 2.4
+_GRID_CELLS = 6
+_GRID: dict[str, Any] = {"color": "#D3D8DD", "linewidth": 0.8, "zorder": 1}
+_SHADOW: dict[str, Any] = {
+    "color": "#C2C8CE",
+    "solid_capstyle": "round",
+    "zorder": 2,
+}
+
+
+def upright(pose: Float[np.ndarray, "joint 3"]) -> Float[np.ndarray, "joint 3"]:
+    """Turn a pose from the camera frame (y down, z away) so that z points up and y away."""
+    x, y, z = np.moveaxis(pose, -1, 0)
+    return np.stack([x, z, -y], axis=-1)
+
+
+def draw_pose_2d(axes: Axes, keypoints: Float[np.ndarray, "joint 3"], skeleton: Skeleton) -> None:
+    """Draw the keypoints that were found, in pixels; limits are the caller's."""
+    found = (keypoints[:, 2] > 0) & np.isfinite(keypoints[:, :2]).all(-1)
+    for bone, ends in zip(skeleton.bones, skeleton.bone_indices, strict=True):
+        if found[ends].all():
+            axes.plot(*keypoints[ends, :2].T, **_bone_style(bone), zorder=2)
+    for joint in np.flatnonzero(found):
+        style = _joint_style(skeleton.joints[joint])
+        axes.plot(*keypoints[joint, :2], **style, zorder=3)
+
+
+def draw_pose_3d(
+    axes: Axes3D,
+    pose: Float[np.ndarray, "joint 3"],
+    filled: Bool[np.ndarray, "joint"],
+    skeleton: Skeleton,
+    *,
+    view: tuple[float, float],
+    weight: float = 1.0,
+) -> None:
+    """Draw a pose in space over a ground grid with its shadow, one scale on all axes.
+
+    Args:
+        pose: Camera frame, any unit; a NaN joint is left out.
+        filled: Joints that were not seen in the picture: drawn hollow, their bones dashed.
+        view: Elevation and azimuth in degrees.
+        weight: Of lines and dots, below one in small axes.
+    """
+    points = upright(pose)
+    known = np.isfinite(points).all(-1)
+    if not known.any():
+        axes.set_axis_off()
+        return
+    _frame(axes, points[known], view)
+    _draw_ground(axes, points, skeleton, weight)
+    nearness = _nearness(points, view)
+    for bone, ends in zip(skeleton.bones, skeleton.bone_indices, strict=True):
+        if known[ends].all():
+            style = _bone_style(bone, dashed=bool(filled[ends].any()), weight=weight)
+            axes.plot(*points[ends].T, **style, zorder=10 + nearness[ends].min())
+    for joint in np.flatnonzero(known):
+        style = _joint_style(skeleton.joints[joint], hollow=bool(filled[joint]), weight=weight)
+        axes.plot(*points[joint, :, None], **style, zorder=10.01 + nearness[joint])
+
+
+def legend_handles(*, with_filled: bool) -> list[Line2D]:
+    """Return what the colors stand for and, where any are shown, the hollow joints."""
+    sides = {"right_hip": "right", "left_hip": "left", "neck": "middle"}
+    handles = [
+        Line2D([], [], label=label, color=_joint_style(joint)["color"], linewidth=_BONE_WIDTH)
+        for joint, label in sides.items()
+    ]
+    if with_filled:
+        style = _joint_style("neck", hollow=True)
+        handles.append(Line2D([], [], label="not seen, filled in", **style))
+    return handles
+
+
+def _bone_style(
+    bone: tuple[str, str], *, dashed: bool = False, weight: float = 1
+) -> dict[str, Any]:
+    width = weight * _BONE_WIDTH
+    outline = patheffects.Stroke(linewidth=width + 1.8 * weight, foreground="white")
+    return {
+        "color": SIDE_COLORS[bone_side(bone)],
+        "linewidth": width,
+        "linestyle": (0, (1.6, 0.8)) if dashed else "solid",
+        "dash_capstyle": "butt",
+        "solid_capstyle": "round",
+        "path_effects": [] if dashed else [outline, patheffects.Normal()],
+    }
+
+
+def _joint_style(joint: str, *, hollow: bool = False, weight: float = 1) -> dict[str, Any]:
+    color = SIDE_COLORS[joint_side(joint)]
+    return {
+        "color": color,
+        "linestyle": "none",
+        "marker": "o",
+        "markersize": weight * (_JOINT_SIZE + (0.5 if hollow else 0)),
+        "markerfacecolor": "white" if hollow else color,
+        "markeredgecolor": color if hollow else "white",
+        "markeredgewidth": weight * (1.6 if hollow else 0.8),
+    }
+
+
+def _frame(axes: Axes3D, points: Float[np.ndarray, "joint 3"], view: tuple[float, float]) -> None:
+    """Set limits, aspect, view and zoom so that the pose fills the axes undistorted."""
+    low, high = points.min(0), points.max(0)
+    center, span = (low + high) / 2, high - low
+    radius = 0.56 * max(span[0], span[1], 0.35 * span[2], 1e-6)
+    height = max(span[2], 0.2 * radius)
+    axes.set_xlim3d(center[0] - radius, center[0] + radius)
+    axes.set_ylim3d(center[1] - radius, center[1] + radius)
+    axes.set_zlim3d(low[2] - 0.04 * height, low[2] + 1.04 * height)
+
+    box = np.array([2 * radius, 2 * radius, 1.08 * height])
+    axes.set_proj_type("ortho")
+    axes.view_init(elev=view[0], azim=view[1])
+    axes.set_box_aspect(box, zoom=_zoom(box, view))
+    axes.computed_zorder = False  # far to near by our own order: lines are not sorted else
+    axes.set_axis_off()
+    axes.patch.set_alpha(0)
+
+
+def _zoom(box: Float[np.ndarray, "3"], view: tuple[float, float]) -> float:
+    """Return the zoom at which the box's outline just fits into square axes.
+
+    Source:
+        matplotlib scales the box's diagonal to 1.9057 of its units, of which 1.85 are in view
+        (``Axes3D.set_box_aspect``, ``Axes3D.set_top_view``).
+    """
+    elevation, azimuth = np.radians(view)
+    across = box[0] * abs(np.sin(azimuth)) + box[1] * abs(np.cos(azimuth))
+    along = box[0] * abs(np.cos(azimuth)) + box[1] * abs(np.sin(azimuth))
+    upward = box[2] * np.cos(elevation) + along * np.sin(elevation)
+    return float(0.97 * 1.85 / 1.9057 * np.linalg.norm(box) / max(across, upward))
+
+
+def _draw_ground(
+    axes: Axes3D, points: Float[np.ndarray, "joint 3"], skeleton: Skeleton, weight: float
+) -> None:
+    (west, east), (near, far) = axes.get_xlim3d(), axes.get_ylim3d()
+    floor = axes.get_zlim3d()[0]
+    for share in np.linspace(0, 1, _GRID_CELLS + 1):
+        x, y = west + share * (east - west), near + share * (far - near)
+        axes.plot([x, x], [near, far], [floor, floor], **_GRID)
+        axes.plot([west, east], [y, y], [floor, floor], **_GRID)
+    for ends in skeleton.bone_indices:
+        if np.isfinite(points[ends]).all():
+            axes.plot(
+                *points[ends, :2].T, [floor, floor], **_SHADOW, linewidth=weight * _SHADOW_WIDTH
+            )
+
+
+def _nearness(
+    points: Float[np.ndarray, "joint 3"], view: tuple[float, float]
+) -> Float[np.ndarray, "joint"]:
+    """Return how near each joint is to the viewer, from -1 to 1."""
+    elevation, azimuth = np.radians(view)
+    toward_viewer = np.array(
+        [
+            np.cos(elevation) * np.cos(azimuth),
+            np.cos(elevation) * np.sin(azimuth),
+            np.sin(elevation),
+        ]
+    )
+    depth = points @ toward_viewer
+    return depth / max(np.nanmax(np.abs(depth)), 1e-9)
