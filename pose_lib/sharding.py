@@ -1,5 +1,6 @@
 """How a long list of images is cut into units of work."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,5 +47,5 @@ def plan_shards(
     wanted = max(math.ceil(len(in_order) / images_per_shard), n_workers)
     n_shards = min(wanted, max_shards, len(in_order))
     edges = [len(in_order) * index // n_shards for index in range(n_shards + 1)] if n_shards else []
-    slices = zip(edges, edges[1:], strict=False)
+    slices = itertools.pairwise(edges)
     return [Shard(index, in_order[start:stop]) for index, (start, stop) in enumerate(slices)]
