@@ -1,0 +1,174 @@
+"""The body of ``BODY_15`` as twelve bones, and what pictures alone tell about their lengths.
+
+Under scaled orthography, a bone of known length that looks short must reach into depth: only the
+sign of that reach, and a little more, is left for a network to learn. So poses are handled as
+*canonical bones*: bone vectors divided by the length that the bone would show if it lay in the
+image plane. This needs the bones' proportions, which many 2D poses tell by themselves: in some of
+them every bone lies in the image plane.
+
+Source: Taylor 2000, "Reconstruction of articulated objects from point correspondences in a
+single uncalibrated image", for depth from foreshortening.
+"""
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from pose_lib.errors import InputError
+from pose_lib.skeleton import BODY_15, mirrored_name
+
+BONES = (
+    ("hip_axis", "left_hip", "right_hip"),
+    ("spine", "pelvis", "neck"),
+    ("head", "neck", "nose"),
+    ("shoulder_axis", "left_shoulder", "right_shoulder"),
+    ("right_thigh", "right_hip", "right_knee"),
+    ("right_shin", "right_knee", "right_ankle"),
+    ("left_thigh", "left_hip", "left_knee"),
+    ("left_shin", "left_knee", "left_ankle"),
+    ("right_upper_arm", "right_shoulder", "right_elbow"),
+    ("right_forearm", "right_elbow", "right_wrist"),
+    ("left_upper_arm", "left_shoulder", "left_elbow"),
+    ("left_forearm", "left_elbow", "left_wrist"),
+)
+"""Name, first and second joint of each bone; both axes run from left to right."""
+
+BONE_NAMES = tuple(name for name, _, _ in BONES)
+KINDS = ("hip_axis", "spine", "head", "shoulder_axis", "thigh", "shin", "upper_arm", "forearm")
+"""Bones that share one length: left and right are the same."""
+
+AXES = ("hip_axis", "shoulder_axis")
+LEGS = ("hip_axis", "spine", "right_thigh", "right_shin", "left_thigh", "left_shin")
+LIMBS = BONE_NAMES[4:]
+UPPER_BODY = ("spine", "head", "shoulder_axis", *BONE_NAMES[8:])
+SIZED_BY = ("spine", *LIMBS)
+"""Bones that tell a person's size: long ones, with ends that annotators and detectors agree on."""
+
+SPINE_LENGTH = 0.6
+"""Length of the spine in trunk lengths, the unit of all 3D here: pelvis to head top, about 0.8 m."""
+
+_LONGEST_BONE = 1.05  # in canonical length: real people differ from the table by about this much
+_LONGEST_SEEN = 93  # percentile; measured lengths scatter, so the longest ones are mistakes
+_FEWEST_SIGHTINGS = 50
+
+
+def bone_indices(*names: str) -> Int[Tensor, "bone"]:
+    """Return where the named bones stand in ``BONES``."""
+    return torch.tensor([BONE_NAMES.index(name) for name in names])
+
+
+def _kind(bone: str) -> str:
+    return bone.removeprefix("left_").removeprefix("right_")
+
+
+def _joints_from_bones() -> Float[Tensor, "joint bone"]:
+    """Return which bones lead from the pelvis to each joint, and how much of them."""
+    matrix = torch.zeros(len(BODY_15), len(BONES))
+    matrix[BODY_15.index("neck"), BONE_NAMES.index("spine")] = 1
+    for axis, start, end in BONES:
+        if axis in AXES:
+            middle = "pelvis" if axis == "hip_axis" else "neck"
+            for joint, share in ((start, -0.5), (end, 0.5)):
+                matrix[BODY_15.index(joint)] = matrix[BODY_15.index(middle)]
+                matrix[BODY_15.index(joint), BONE_NAMES.index(axis)] = share
+    for bone, start, end in BONES:
+        if bone in ("head", *LIMBS):
+            matrix[BODY_15.index(end)] = matrix[BODY_15.index(start)]
+            matrix[BODY_15.index(end), BONE_NAMES.index(bone)] = 1
+    return matrix
+
+
+BONE_STARTS = torch.from_numpy(BODY_15.indices(tuple(start for _, start, _ in BONES)))
+BONE_ENDS = torch.from_numpy(BODY_15.indices(tuple(end for _, _, end in BONES)))
+BONE_KIND = torch.tensor([KINDS.index(_kind(name)) for name in BONE_NAMES])
+JOINTS_FROM_BONES = _joints_from_bones()
+MIRRORED_BONES = bone_indices(*(mirrored_name(name) for name in BONE_NAMES))
+_SIZED_BY = bone_indices(*SIZED_BY)
+_AXIS_SIGN = torch.tensor([-1.0 if name in AXES else 1.0 for name in BONE_NAMES])
+
+
+def bone_vectors(joints: Float[Tensor, "pose 15 dim"]) -> Float[Tensor, "pose 12 dim"]:
+    """Return the vector along each bone; NaN where an end is missing."""
+    return joints[:, BONE_ENDS] - joints[:, BONE_STARTS]
+
+
+def joints_of(bones: Float[Tensor, "pose 12 dim"]) -> Float[Tensor, "pose 15 dim"]:
+    """Return the joints that these bone vectors lead to, pelvis at the origin."""
+    return torch.einsum("jb,pbd->pjd", JOINTS_FROM_BONES, bones)
+
+
+def mirrored_bones(bones: Float[Tensor, "pose 12 dim"]) -> Float[Tensor, "pose 12 dim"]:
+    """Return the bones of the mirror image: x negated, left and right swapped."""
+    swapped = bones[:, MIRRORED_BONES] * _AXIS_SIGN[:, None]  # an axis now runs right to left
+    return torch.cat([-swapped[..., :1], swapped[..., 1:]], dim=-1)
+
+
+def depth_bound(bones: Float[Tensor, "pose 12 2"]) -> Float[Tensor, "pose 12"]:
+    """Return how far each canonical bone can reach into depth, given how long it looks."""
+    return (_LONGEST_BONE**2 - bones.square().sum(-1)).clamp_min(1e-4).sqrt()
+
+
+def person_size(
+    lengths: Float[Tensor, "pose 12"], table: Float[Tensor, "#pose 12"], *, longest: int
+) -> Float[Tensor, "pose"]:
+    """Return the image length of one trunk length, from the bones least foreshortened.
+
+    Args:
+        lengths: Bone lengths in the image; NaN where not seen.
+        table: True bone lengths in trunk lengths.
+        longest: How many of the relatively longest bones are averaged.
+
+    Returns:
+        Unit of ``lengths`` per trunk length; zero where no bone can tell.
+    """
+    stretch = torch.nan_to_num((lengths / table)[:, _SIZED_BY], nan=0.0)
+    top = stretch.topk(longest, dim=1).values
+    return top.sum(1) / (top > 0).sum(1).clamp_min(1)
+
+
+def measure_bone_lengths(joints: Float[Tensor, "pose 15 2"]) -> Float[Tensor, "12"]:
+    """Measure the proportions of a source's people on 2D poses alone.
+
+    A source is one data set's or detector's idea of where joints are; tables of two sources must
+    not be mixed.
+
+    Args:
+        joints: Image positions in any unit; NaN where missing.
+
+    Returns:
+        Length of each bone in trunk lengths, left and right the same.
+
+    Raises:
+        InputError: If some bone was seen too rarely.
+    """
+    lengths = bone_vectors(joints).norm(dim=-1)
+    _require_sightings(lengths)
+    pelvis = joints[:, BODY_15.index("pelvis"), None]
+    size = (joints - pelvis).norm(dim=-1).nanmean(dim=1)
+    for _ in range(3):  # size from bones, bones from size: settles in two or three rounds
+        table = _longest_seen(lengths, size)
+        size = person_size(lengths, table[None], longest=3)
+    return _longest_seen(lengths, size)
+
+
+def _longest_seen(
+    lengths: Float[Tensor, "pose 12"], size: Float[Tensor, "pose"]
+) -> Float[Tensor, "12"]:
+    usable = size > 0  # false for NaN, too
+    relative = (lengths[usable] / size[usable, None]).numpy()
+    longest = torch.from_numpy(np.nanpercentile(relative, _LONGEST_SEEN, axis=0)).float()
+    same_kind = BONE_KIND[:, None] == BONE_KIND[None]
+    table = (same_kind * longest).sum(1) / same_kind.sum(1)
+    return table * (SPINE_LENGTH / table[BONE_NAMES.index("spine")])
+
+
+def _require_sightings(lengths: Float[Tensor, "pose 12"]) -> None:
+    seen = lengths.isfinite().sum(0)
+    rarest = int(seen.argmin())
+    if seen[rarest] < _FEWEST_SIGHTINGS:
+        raise InputError(
+            f"too few people to measure bone lengths: {_FEWEST_SIGHTINGS} must show every bone, "
+            f"but the {BONE_NAMES[rarest].replace('_', ' ')} is seen in {int(seen[rarest])} of "
+            f"{len(lengths)}; give more people"
+        )

@@ -1,0 +1,149 @@
+"""Settings of the two training stages: plain values, so that a TOML file can name them all."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class CameraConfig:
+    """How photographs are taken: where a random camera stands and how it is held.
+
+    The trunk length of the distances is pelvis to head top, about 0.8 m.
+
+    Attributes:
+        pitch_mean: Degrees that a camera looks down on average.
+        pitch_spread: Standard deviation in degrees.
+        pitch_lowest: Cameras look up no steeper than this (negative is up).
+        pitch_highest: Cameras look down no steeper than this.
+        roll_spread: Standard deviation of the tilt in degrees.
+        nearest: Smallest distance in trunk lengths.
+        farthest: Largest distance in trunk lengths.
+    """
+
+    pitch_mean: float = 5.0
+    pitch_spread: float = 8.0
+    pitch_lowest: float = -15.0
+    pitch_highest: float = 35.0
+    roll_spread: float = 2.0
+    nearest: float = 3.0
+    farthest: float = 8.5
+
+    def __post_init__(self) -> None:
+        if not 1.5 <= self.nearest <= self.farthest:
+            raise ValueError("the camera needs 1.5 <= nearest <= farthest, in trunk lengths")
+        if not self.pitch_lowest <= self.pitch_mean <= self.pitch_highest:
+            raise ValueError("the camera needs pitch_lowest <= pitch_mean <= pitch_highest")
+
+
+@dataclass(frozen=True)
+class GanConfig:
+    """Stage 1: generators that learn depth against discriminators of random new views.
+
+    Attributes:
+        n_generators: Independent generators; the corpus of stage 2 pools what they lift.
+        steps: Steps of each generator.
+        batch: People per step.
+        width: Hidden width of the generator and of the whole-body discriminator.
+        learning_rate: Peak of both networks' rate.
+        flexion_weight: Weight of the loss on knees and elbows that bend the wrong way.
+        relift_weight: Weight of the loss between lifting a new view and the pose it shows.
+        relift_ramp: Steps over which the re-lift weight rises from zero.
+        r1_weight: Weight of the discriminators' gradient penalty.
+        r1_every: Steps between two gradient penalties.
+        noise: Standard deviation of what is added to the discriminators' inputs, in bone lengths.
+        memory: Share of the averaged generator that stays at each step.
+    """
+
+    n_generators: int = 3
+    steps: int = 1500
+    batch: int = 256
+    width: int = 256
+    learning_rate: float = 5e-4
+    flexion_weight: float = 0.5
+    relift_weight: float = 0.3
+    relift_ramp: int = 800
+    r1_weight: float = 0.02
+    r1_every: int = 8
+    noise: float = 0.03
+    memory: float = 0.998
+
+    def __post_init__(self) -> None:
+        _require_positive(
+            self, "n_generators", "steps", "batch", "width", "relift_ramp", "r1_every"
+        )
+        _require_positive(self, "learning_rate")
+
+
+@dataclass(frozen=True)
+class RefineConfig:
+    """Stage 2: the lifter that ships, trained on new views of what the generators lifted.
+
+    Attributes:
+        steps: Training steps.
+        batch: Synthetic people per step.
+        width: Hidden width.
+        learning_rate: Peak rate.
+        group_spread: Log-normal spread of the lengths of legs, arms, hips and shoulders.
+        bone_spread: Log-normal spread of each kind of bone besides.
+        person_spread: Log-normal spread between people of one source, never told to the lifter.
+        nose_forward: Largest distance of the nose in front of the neck-to-nose bone, in trunk
+            lengths; MPII has no nose and its stand-in lies on the head's axis.
+        told_share: Share of people whose source's proportions are told to the lifter.
+        clean_share: Share of people seen without much noise.
+        noise_lowest: Smallest joint noise of the others, as a share of their box.
+        noise_highest: Largest joint noise, as a share of the box.
+        outlier_share: Share of joints far off.
+        whole_share: Share of people without missing joints.
+    """
+
+    steps: int = 3000
+    batch: int = 512
+    width: int = 512
+    learning_rate: float = 3e-3
+    group_spread: float = 0.08
+    bone_spread: float = 0.04
+    person_spread: float = 0.03
+    nose_forward: float = 0.15
+    told_share: float = 0.6
+    clean_share: float = 0.4
+    noise_lowest: float = 0.003
+    noise_highest: float = 0.028
+    outlier_share: float = 0.025
+    whole_share: float = 0.45
+
+    def __post_init__(self) -> None:
+        _require_positive(self, "steps", "batch", "width", "learning_rate")
+        for share in ("told_share", "clean_share", "outlier_share", "whole_share"):
+            if not 0 <= getattr(self, share) <= 1:
+                raise ValueError(f"{share} must lie in 0 to 1, not {getattr(self, share)}")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides a training run, apart from the poses.
+
+    Attributes:
+        seed: Start of every random draw; the same seed gives the same lifter on a CPU.
+    """
+
+    seed: int = 0
+    camera: CameraConfig = field(default_factory=CameraConfig)
+    gan: GanConfig = field(default_factory=GanConfig)
+    refine: RefineConfig = field(default_factory=RefineConfig)
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of all stages together."""
+        return self.gan.n_generators * self.gan.steps + self.refine.steps
+
+
+def _require_positive(config: object, *names: str) -> None:
+    for name in names:
+        if not getattr(config, name) > 0:
+            raise ValueError(f"{name} must be greater than 0, not {getattr(config, name)}")
+
+
+DEMO = TrainConfig(
+    gan=GanConfig(n_generators=1, steps=700, batch=128, width=128, relift_ramp=350),
+    refine=RefineConfig(steps=600, batch=256, width=256),
+)
+"""Settings for a demonstration: plausible poses from 2,000 people in less than a minute."""

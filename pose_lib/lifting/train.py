@@ -1,0 +1,184 @@
+"""Training from 2D poses to a lifter, step by step, stoppable and resumable anywhere."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from pose_lib.config import config_table
+from pose_lib.errors import InputError
+from pose_lib.lifting.config import TrainConfig
+from pose_lib.lifting.gan import GanStage
+from pose_lib.lifting.lifter import Lifter
+from pose_lib.lifting.networks import Discriminator, Generator
+from pose_lib.lifting.people import CanonicalPeople, canonical_people
+from pose_lib.lifting.refine import RefineStage
+from pose_lib.lifting.state import Tensors, packed, seeded, unpacked
+from pose_lib.lifting.synthesis import lift_corpus
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What one training step did.
+
+    Attributes:
+        stage: ``gan 1``, ``gan 2``, ... then ``refine``.
+        step: Steps done so far, over all stages.
+        total_steps: Steps of all stages together.
+        losses: By name. Of the GAN: ``generator_loss``, ``discriminator_loss``,
+            ``discriminator_accuracy``, ``flexion_loss``, ``relift_loss``; of refining:
+            ``joint_error`` in trunk lengths.
+    """
+
+    stage: str
+    step: int
+    total_steps: int
+    losses: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """All that is needed to go on, given the same poses and settings.
+
+    Attributes:
+        tensors: Weights, optimizers' memories and random states, by name.
+        values: Where in the training it was taken, and of which training.
+    """
+
+    tensors: Tensors
+    values: dict[str, Any]
+
+
+class Training:
+    """Both stages of training a lifter, from 2D poses alone.
+
+    Iterate over ``steps()``; between two steps ``checkpoint()`` may be taken and ``Training.
+    restore`` continues from it to the bit, on a CPU and with the same number of threads.
+    """
+
+    def __init__(
+        self, people: CanonicalPeople, config: TrainConfig, *, poses_digest: str
+    ) -> None:
+        self.people, self.config = people, config
+        self._poses_digest = poses_digest
+        self._finished: list[tuple[Generator, Discriminator]] = []
+        self._stage: GanStage | RefineStage = self._next_stage()
+
+    @classmethod
+    def start(cls, poses: Float[np.ndarray, "pose 15 3"], config: TrainConfig) -> "Training":
+        """Prepare to train on these poses.
+
+        Args:
+            poses: ``BODY_15``; x, y in pixels and confidence. People with missing joints
+                ``(nan, nan, 0)`` are left out.
+
+        Raises:
+            InputError: If too few people are complete and plausible.
+        """
+        return cls(canonical_people(poses), config, poses_digest=_digest(poses))
+
+    @classmethod
+    def restore(
+        cls, poses: Float[np.ndarray, "pose 15 3"], config: TrainConfig, checkpoint: Checkpoint
+    ) -> "Training":
+        """Continue a training from its checkpoint.
+
+        Raises:
+            InputError: If the checkpoint belongs to other poses or settings.
+        """
+        training = cls.start(poses, config)
+        training._restore(checkpoint)
+        return training
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of all stages together."""
+        return self.config.total_steps
+
+    @property
+    def step(self) -> int:
+        """Steps done, over all stages."""
+        return len(self._finished) * self.config.gan.steps + self._stage.step
+
+    @property
+    def generators(self) -> list[Generator]:
+        """Stage 1's generators, the one in training last."""
+        current = [self._stage.generator] if isinstance(self._stage, GanStage) else []
+        return [generator for generator, _ in self._finished] + current
+
+    @property
+    def discriminators(self) -> list[Discriminator]:
+        """The generators' discriminators, in the same order."""
+        current = [self._stage.discriminator] if isinstance(self._stage, GanStage) else []
+        return [discriminator for _, discriminator in self._finished] + current
+
+    def steps(self) -> Iterator[StepReport]:
+        """Train to the end, one step at a time."""
+        while self.step < self.total_steps:
+            if self._stage.step == self._stage.n_steps:
+                self._advance_stage()
+            name = self._stage_name
+            losses = self._stage.advance()
+            yield StepReport(name, self.step, self.total_steps, losses)
+
+    def lifter(self) -> Lifter:
+        """Return the lifter as trained so far.
+
+        Raises:
+            ValueError: If stage 2 has not begun.
+        """
+        if not isinstance(self._stage, RefineStage):
+            raise ValueError("there is no lifter before the refine stage; train to the end first")
+        origin = {"config": config_table(self.config), "people": len(self.people)}
+        return Lifter(self._stage.regressor, origin=origin)
+
+    def checkpoint(self) -> Checkpoint:
+        """Return the state between two steps."""
+        tensors = packed("stage", self._stage.tensors())
+        for number, (generator, discriminator) in enumerate(self._finished):
+            tensors |= packed(f"generator{number}", generator.state_dict())
+            tensors |= packed(f"discriminator{number}", discriminator.state_dict())
+        values = {
+            "finished": len(self._finished),
+            "stage_step": self._stage.step,
+            "config": config_table(self.config),
+            "poses_digest": self._poses_digest,
+        }
+        return Checkpoint(tensors, values)
+
+    @property
+    def _stage_name(self) -> str:
+        is_gan = isinstance(self._stage, GanStage)
+        return f"gan {len(self._finished) + 1}" if is_gan else "refine"
+
+    def _next_stage(self) -> GanStage | RefineStage:
+        rng = seeded(self.config.seed, len(self._finished))
+        if len(self._finished) < self.config.gan.n_generators:
+            return GanStage(self.people, self.config.gan, self.config.camera, rng)
+        corpus = lift_corpus(self.people, [generator for generator, _ in self._finished])
+        return RefineStage(corpus, self.config.refine, self.config.camera, rng)
+
+    def _advance_stage(self) -> None:
+        assert isinstance(self._stage, GanStage)
+        self._finished.append((self._stage.generator, self._stage.discriminator))
+        self._stage = self._next_stage()
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        values, tensors = checkpoint.values, checkpoint.tensors
+        if values["poses_digest"] != self._poses_digest:
+            raise InputError("the checkpoint was made from other poses; start a new training")
+        if values["config"] != config_table(self.config):
+            raise InputError("the checkpoint was made with another config; start a new training")
+        for number in range(values["finished"]):
+            assert isinstance(self._stage, GanStage)
+            self._stage.generator.load_state_dict(unpacked(f"generator{number}", tensors))
+            self._stage.discriminator.load_state_dict(unpacked(f"discriminator{number}", tensors))
+            self._advance_stage()
+        self._stage.restore(values["stage_step"], unpacked("stage", tensors))
+
+
+def _digest(poses: Float[np.ndarray, "pose 15 3"]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(poses).tobytes()).hexdigest()
