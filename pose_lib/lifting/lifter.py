@@ -117,7 +117,9 @@ class Lifter:
 
 
 def _refusal(
-    pose: Float[np.ndarray, "15 3"], found: Bool[np.ndarray, "15"], pose3d: Float[np.ndarray, "15 3"]
+    pose: Float[np.ndarray, "15 3"],
+    found: Bool[np.ndarray, "15"],
+    pose3d: Float[np.ndarray, "15 3"],
 ) -> str:
     if found.sum() < FEWEST_JOINTS:
         return f"only {int(found.sum())} joints found, {FEWEST_JOINTS} are needed"

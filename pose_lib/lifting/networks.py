@@ -87,6 +87,7 @@ class Regressor(nn.Module):
     def __init__(self, table: Float[Tensor, "12"], width: int, rng: torch.Generator) -> None:
         super().__init__()
         self.register_buffer("table", table.clone())
+        self.width = width
         self.layers = _residual_network(N_FEATURES, width, 2, 3 * len(FREE_JOINTS))
         _draw_weights(self, rng)
         _draw_small(self.layers[-1], rng)

@@ -95,9 +95,7 @@ def normalized(
     return scaled, size
 
 
-def features(
-    seen: Observation, table: Float[Tensor, "12"]
-) -> Float[Tensor, "pose feature"]:
+def features(seen: Observation, table: Float[Tensor, "12"]) -> Float[Tensor, "pose feature"]:
     """Return the numbers that the regressor reads from a normalized observation."""
     bones = seen.bones() / seen.lengths(table)[..., None]
     reach = depth_bound(bones)

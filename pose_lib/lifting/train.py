@@ -59,9 +59,7 @@ class Training:
     restore`` continues from it to the bit, on a CPU and with the same number of threads.
     """
 
-    def __init__(
-        self, people: CanonicalPeople, config: TrainConfig, *, poses_digest: str
-    ) -> None:
+    def __init__(self, people: CanonicalPeople, config: TrainConfig, *, poses_digest: str) -> None:
         self.people, self.config = people, config
         self._poses_digest = poses_digest
         self._finished: list[tuple[Generator, Discriminator]] = []

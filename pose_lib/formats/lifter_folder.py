@@ -1,0 +1,169 @@
+"""A trained lifter as a folder of safetensors and JSON; nothing in it can run code when loaded.
+
+``lifter.safetensors`` holds the weights, ``lifter.json`` what they are and their hash, written
+last. ``generator.safetensors`` and ``discriminator.safetensors`` hold the networks of the GAN.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as tensor_bytes
+from torch import nn
+
+from pose_lib.errors import InputError
+from pose_lib.lifting.lifter import Lifter
+from pose_lib.lifting.networks import Regressor
+from pose_lib.lifting.observation import TOLD_KINDS
+from pose_lib.lifting.state import packed
+from pose_lib.lifting.train import Checkpoint
+from pose_lib.skeleton import BODY_15
+
+SCHEMA = "poselift-lifter/1"
+CHECKPOINT_SCHEMA = "poselift-checkpoint/1"
+WEIGHTS, DESCRIPTION = "lifter.safetensors", "lifter.json"
+CHECKPOINT = "checkpoint.safetensors"
+
+
+def save_lifter(lifter: Lifter, folder: Path, *, half: bool = False) -> None:
+    """Write a lifter into a folder, which is made if needed.
+
+    Args:
+        half: Store the weights as float16, which halves the file and changes poses by far less
+            than their error.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    dtype = torch.float16 if half else torch.float32
+    weights = {name: value.to(dtype) for name, value in lifter.regressor.state_dict().items()}
+    content = tensor_bytes(weights)
+    _publish(folder / WEIGHTS, content)
+    proportions = None
+    if lifter.proportions is not None:
+        proportions = dict(zip(TOLD_KINDS, lifter.proportions.tolist(), strict=True))
+    description = {
+        "schema": SCHEMA,
+        "skeleton": BODY_15.name,
+        "joints": list(BODY_15.joints),
+        "width": lifter.regressor.width,
+        "proportions": proportions,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "origin": lifter.origin,
+    }
+    _publish(folder / DESCRIPTION, json.dumps(description, indent=2).encode())
+
+
+def load_lifter(folder: Path) -> Lifter:
+    """Read a lifter.
+
+    Raises:
+        InputError: If the folder holds none, or a damaged one.
+    """
+    description = _read_description(folder)
+    content = _read_bytes(folder / WEIGHTS, "lifter")
+    if hashlib.sha256(content).hexdigest() != description.get("sha256"):
+        raise InputError(
+            f"{folder / WEIGHTS} is damaged: its hash is not that in {DESCRIPTION}; "
+            "copy the folder again"
+        )
+    try:
+        regressor = _regressor(content, description["width"])
+        told = description["proportions"]
+        proportions = torch.tensor([told[kind] for kind in TOLD_KINDS]) if told else None
+        return Lifter(regressor, proportions, description["origin"])
+    except (SafetensorError, RuntimeError, KeyError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{folder} holds no lifter that this version knows: {reason}") from error
+
+
+def bundled_lifter() -> Lifter:
+    """Return the lifter that comes with the package, trained on MPII's 2D annotations."""
+    with as_file(files("pose_lib") / "data" / "lifter") as folder:
+        return load_lifter(folder)
+
+
+def save_networks(
+    generators: Sequence[nn.Module], discriminators: Sequence[nn.Module], folder: Path
+) -> None:
+    """Write the GAN's networks; tensors of the n-th are named ``n/...`` from zero."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, networks in (("generator", generators), ("discriminator", discriminators)):
+        tensors = {}
+        for number, network in enumerate(networks):
+            tensors |= packed(str(number), network.state_dict())
+        _publish(folder / f"{name}.safetensors", tensor_bytes(tensors))
+
+
+def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
+    """Write a checkpoint, replacing the folder's earlier one in a single move.
+
+    The plain values travel as JSON in the header of the one safetensors file, so that a kill at
+    any moment leaves either the old checkpoint or the new one.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    header = {"schema": CHECKPOINT_SCHEMA, "values": json.dumps(checkpoint.values)}
+    _publish(folder / CHECKPOINT, tensor_bytes(checkpoint.tensors, metadata=header))
+
+
+def load_checkpoint(folder: Path) -> Checkpoint | None:
+    """Read a folder's checkpoint; None where there is none.
+
+    Raises:
+        InputError: If it is damaged.
+    """
+    path = folder / CHECKPOINT
+    if not path.exists():
+        return None
+    content = _read_bytes(path, "checkpoint")
+    try:
+        tensors = load_tensors(content)
+        values = json.loads(_header(content)["values"])
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise InputError(f"{path} is damaged ({error}); delete it to start anew") from error
+    return Checkpoint(tensors, values)
+
+
+def _header(content: bytes) -> dict[str, str]:
+    """Return the metadata of a safetensors file, whose header's length comes first."""
+    length = int.from_bytes(content[:8], "little")
+    return dict(json.loads(content[8 : 8 + length])["__metadata__"])
+
+
+def _regressor(content: bytes, width: int) -> Regressor:
+    weights = {name: value.float() for name, value in load_tensors(content).items()}
+    regressor = Regressor(weights["table"], width, torch.Generator())
+    regressor.load_state_dict(weights)
+    return regressor.requires_grad_(False)
+
+
+def _read_description(folder: Path) -> dict[str, Any]:
+    path = folder / DESCRIPTION
+    try:
+        description = json.loads(_read_bytes(path, "lifter"))
+    except ValueError as error:
+        raise InputError(f"{path} is damaged ({error}); copy the folder again") from error
+    if not isinstance(description, dict) or description.get("schema") != SCHEMA:
+        raise InputError(f"{path} describes no lifter of schema {SCHEMA}")
+    return description
+
+
+def _read_bytes(path: Path, what: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(
+            f"cannot read the {what} in {path.parent}: {path.name}: {reason}"
+        ) from error
+
+
+def _publish(path: Path, content: bytes) -> None:
+    """Write under a temporary name, then move: a reader never sees half a file."""
+    temporary = path.with_name(f".{path.name}.partial")
+    temporary.write_bytes(content)
+    temporary.replace(path)

@@ -1,0 +1,107 @@
+"""Reader of 3D truth files: poses whose 2D and 3D are both known, for evaluation only."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from jaxtyping import Float
+
+from pose_lib.convert import convert_keypoints
+from pose_lib.errors import InputError
+from pose_lib.skeleton import BODY_15, BODY_25
+
+_MIDDLES = {"neck": "shoulder", "pelvis": "hip"}
+_KEYS = ("kp2d_body25", "kp2d_body25_noisy", "joints3d_cam", "joints")
+
+
+@dataclass(frozen=True)
+class PoseTruth:
+    """Poses with 2D input and 3D truth.
+
+    Attributes:
+        clean: Exact projections, x, y in pixels and confidence.
+        noisy: The same as a poor detector would report them; missing is ``(nan, nan, 0)``.
+        joints3d: mm, camera frame, pelvis at the origin.
+    """
+
+    clean: Float[np.ndarray, "pose 15 3"]
+    noisy: Float[np.ndarray, "pose 15 3"]
+    joints3d: Float[np.ndarray, "pose 15 3"]
+
+    def __len__(self) -> int:
+        return len(self.joints3d)
+
+
+def read_pose_truth(path: Path) -> PoseTruth:
+    """Read an npz file of 2D poses and their 3D truth.
+
+    It holds ``kp2d_body25`` and ``kp2d_body25_noisy`` (pose, 25, 3), ``joints3d_cam``
+    (pose, n, 3) in mm and ``joints``, the n names such as ``lhip``.
+
+    Raises:
+        InputError: If the file is none, or an array is missing or of a wrong shape.
+    """
+    arrays = _read_arrays(path)
+    joints = [str(name) for name in arrays["joints"]]
+    n_poses = len(arrays["joints3d_cam"])
+    _require_shape(path, "joints3d_cam", arrays["joints3d_cam"], (n_poses, len(joints), 3))
+    for key in _KEYS[:2]:
+        _require_shape(path, key, arrays[key], (n_poses, len(BODY_25), 3))
+    return PoseTruth(
+        clean=convert_keypoints(_missing_as_nan(arrays["kp2d_body25"]), BODY_25, BODY_15),
+        noisy=convert_keypoints(_missing_as_nan(arrays["kp2d_body25_noisy"]), BODY_25, BODY_15),
+        joints3d=_body_15(arrays["joints3d_cam"].astype(np.float32), joints, path),
+    )
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            missing = [key for key in _KEYS if key not in archive]
+            if missing:
+                raise InputError(
+                    f"{path} is no 3D truth file: it lacks {', '.join(missing)} "
+                    f"(needed: {', '.join(_KEYS)})"
+                )
+            return {key: archive[key] for key in _KEYS}
+    except (OSError, ValueError, BadZipFile, AttributeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"cannot read the 3D truth file {path}: {error}") from error
+
+
+def _require_shape(path: Path, key: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
+    if array.shape != shape or not np.issubdtype(array.dtype, np.floating):
+        raise InputError(
+            f"{path}: {key} must hold floating-point numbers of shape {shape}, "
+            f"not {array.dtype} of shape {array.shape}"
+        )
+
+
+def _missing_as_nan(keypoints: Float[np.ndarray, "pose 25 3"]) -> Float[np.ndarray, "pose 25 3"]:
+    missing = ~(keypoints[..., 2:] > 0)
+    absent = np.array([np.nan, np.nan, 0], dtype=np.float32)
+    return np.where(missing, absent, keypoints.astype(np.float32))
+
+
+def _body_15(
+    joints3d: Float[np.ndarray, "pose joint 3"], names: list[str], path: Path
+) -> Float[np.ndarray, "pose 15 3"]:
+    """Pick the lifter's joints by name; neck and pelvis are the middles of shoulders and hips."""
+    body = np.empty((len(joints3d), len(BODY_15), 3), dtype=np.float32)
+    for joint in BODY_15.joints:
+        if joint not in _MIDDLES:
+            body[:, BODY_15.index(joint)] = joints3d[:, _column(joint, names, path)]
+    for middle, sides in _MIDDLES.items():
+        left, right = BODY_15.index(f"left_{sides}"), BODY_15.index(f"right_{sides}")
+        body[:, BODY_15.index(middle)] = (body[:, left] + body[:, right]) / 2
+    return body - body[:, [BODY_15.index("pelvis")]]
+
+
+def _column(joint: str, names: list[str], path: Path) -> int:
+    short = joint.replace("left_", "l").replace("right_", "r")
+    for name in (joint, short):
+        if name in names:
+            return names.index(name)
+    raise InputError(f"{path}: no joint {short!r} among those it names: {', '.join(names)}")

@@ -1,0 +1,69 @@
+"""Errors of a lifter against 3D truth, as everyone in the field reports them and stricter."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from pose_lib.lifting.lifter import Lifter
+from pose_lib.pose_metrics import auc, joint_errors_aligned, joint_errors_scaled, mirror_rate, pck
+from pose_lib.skeleton import BODY_15
+
+SCORED_JOINTS = tuple(joint for joint in BODY_15.joints if joint != "nose")
+"""All but the nose: MPII, the usual training data, does not annotate one."""
+
+
+def evaluate_lifter(
+    lifter: Lifter,
+    poses: Float[np.ndarray, "pose 15 3"],
+    truth: Float[np.ndarray, "pose 15 3"],
+    *,
+    adapt: bool,
+) -> tuple[dict[str, Any], Float[np.ndarray, "pose 15 3"]]:
+    """Lift poses and compare them to the truth.
+
+    Args:
+        poses: 2D ``BODY_15`` in pixels with confidence, missing is ``(nan, nan, 0)``.
+        truth: The same people in mm, camera frame.
+        adapt: Measure the source's proportions on ``poses`` first; this uses no 3D.
+
+    Returns:
+        The figures by name, see ``score_poses``, with ``poses`` and ``adapted_on``, the number of
+        poses that proportions were measured on; and the lifted poses, unitless. Refused people
+        are flat points at the pelvis, so that they count.
+    """
+    lifter = lifter.adapted(poses) if adapt else lifter
+    lifted = np.nan_to_num(lifter.lift(poses).poses3d, nan=0.0)
+    counts = {"poses": len(poses), "adapted_on": len(poses) if adapt else 0}
+    return counts | score_poses(lifted, truth), lifted
+
+
+def score_poses(
+    poses: Float[np.ndarray, "pose 15 3"], truth: Float[np.ndarray, "pose 15 3"]
+) -> dict[str, Any]:
+    """Compare 3D poses of any scale to the truth on the 14 joints without the nose.
+
+    Returns:
+        In mm ``pa_mpjpe`` (without reflection), ``pa_mpjpe_reflected``, ``n_mpjpe``,
+        ``pa_mpjpe_15`` (with the nose) and ``per_joint`` (as ``pa_mpjpe``, by name); as shares of
+        one ``pck150`` and ``auc`` (after scaling, as ``n_mpjpe``) and ``mirror_rate``.
+    """
+    scored = BODY_15.indices(SCORED_JOINTS)
+    rooted, true = _rooted(poses), _rooted(truth)
+    strict = joint_errors_aligned(rooted[:, scored], true[:, scored])
+    reflected = joint_errors_aligned(rooted[:, scored], true[:, scored], reflect=True)
+    scaled = joint_errors_scaled(rooted[:, scored], true[:, scored])
+    return {
+        "pa_mpjpe": float(strict.mean()),
+        "pa_mpjpe_reflected": float(reflected.mean()),
+        "n_mpjpe": float(scaled.mean()),
+        "pck150": pck(scaled),
+        "auc": auc(scaled),
+        "mirror_rate": mirror_rate(strict, reflected),
+        "pa_mpjpe_15": float(joint_errors_aligned(rooted, true).mean()),
+        "per_joint": dict(zip(SCORED_JOINTS, map(float, strict.mean(0)), strict=True)),
+    }
+
+
+def _rooted(poses: Float[np.ndarray, "pose 15 3"]) -> Float[np.ndarray, "pose 15 3"]:
+    return poses - poses[:, [BODY_15.index("pelvis")]]
