@@ -21,7 +21,7 @@ from pose_lib.errors import InputError
 from pose_lib.lifting.lifter import Lifter
 from pose_lib.lifting.networks import Regressor
 from pose_lib.lifting.observation import TOLD_KINDS
-from pose_lib.lifting.state import packed
+from pose_lib.lifting.state import Tensors, packed
 from pose_lib.lifting.train import Checkpoint
 from pose_lib.skeleton import BODY_15
 
@@ -87,13 +87,13 @@ def bundled_lifter() -> Lifter:
         return load_lifter(folder)
 
 
-def save_networks(
+def save_gan(
     generators: Sequence[nn.Module], discriminators: Sequence[nn.Module], folder: Path
 ) -> None:
     """Write the GAN's networks; tensors of the n-th are named ``n/...`` from zero."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, networks in (("generator", generators), ("discriminator", discriminators)):
-        tensors = {}
+        tensors: Tensors = {}
         for number, network in enumerate(networks):
             tensors |= packed(str(number), network.state_dict())
         _publish(folder / f"{name}.safetensors", tensor_bytes(tensors))
@@ -110,15 +110,18 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     _publish(folder / CHECKPOINT, tensor_bytes(checkpoint.tensors, metadata=header))
 
 
-def load_checkpoint(folder: Path) -> Checkpoint | None:
-    """Read a folder's checkpoint; None where there is none.
+def has_checkpoint(folder: Path) -> bool:
+    """Whether the folder holds a checkpoint to go on from."""
+    return (folder / CHECKPOINT).is_file()
+
+
+def load_checkpoint(folder: Path) -> Checkpoint:
+    """Read a folder's checkpoint.
 
     Raises:
-        InputError: If it is damaged.
+        InputError: If there is none, or it is damaged.
     """
     path = folder / CHECKPOINT
-    if not path.exists():
-        return None
     content = _read_bytes(path, "checkpoint")
     try:
         tensors = load_tensors(content)

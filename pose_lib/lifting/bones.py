@@ -46,7 +46,10 @@ SIZED_BY = ("spine", *LIMBS)
 """Bones that tell a person's size: long ones, with ends that annotators and detectors agree on."""
 
 SPINE_LENGTH = 0.6
-"""Length of the spine in trunk lengths, the unit of all 3D here: pelvis to head top, about 0.8 m."""
+"""Length of the spine in trunk lengths; the trunk is pelvis to head top, about 0.8 m.
+
+This fixes the unit of all 3D here.
+"""
 
 _LONGEST_BONE = 1.05  # in canonical length: real people differ from the table by about this much
 _LONGEST_SEEN = 93  # percentile; measured lengths scatter, so the longest ones are mistakes

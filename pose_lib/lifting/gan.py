@@ -12,9 +12,15 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from pose_lib.lifting.bones import BONE_KIND, KINDS, bone_indices, bone_vectors, joints_of
+from pose_lib.lifting.bones import (
+    BONE_KIND,
+    KINDS,
+    bone_indices,
+    bone_vectors,
+    joints_of,
+    person_size,
+)
 from pose_lib.lifting.camera import projected, seen_from_elsewhere
-from pose_lib.lifting.bones import person_size
 from pose_lib.lifting.config import CameraConfig, GanConfig
 from pose_lib.lifting.networks import Discriminator, Generator
 from pose_lib.lifting.people import CanonicalPeople

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from pose_lib.errors import InputError
 from pose_lib.lifting.bones import (
-    BONE_NAMES,
     LIMBS,
     bone_indices,
     bone_vectors,

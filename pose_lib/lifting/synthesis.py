@@ -12,9 +12,7 @@ from torch.nn import functional
 
 from pose_lib.lifting.bones import (
     BONE_KIND,
-    BONE_NAMES,
     KINDS,
-    bone_indices,
     joints_of,
     mirrored_bones,
 )

@@ -1,5 +1,6 @@
 """Training from 2D poses to a lifter, step by step, stoppable and resumable anywhere."""
 
+import copy
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -128,10 +129,10 @@ class Training:
         Raises:
             ValueError: If stage 2 has not begun.
         """
-        if not isinstance(self._stage, RefineStage):
-            raise ValueError("there is no lifter before the refine stage; train to the end first")
-        origin = {"config": config_table(self.config), "people": len(self.people)}
-        return Lifter(self._stage.regressor, origin=origin)
+        if isinstance(self._stage, RefineStage):
+            origin = {"config": config_table(self.config), "people": len(self.people)}
+            return Lifter(copy.deepcopy(self._stage.regressor), origin=origin)
+        raise ValueError("there is no lifter before the refine stage; train to the end first")
 
     def checkpoint(self) -> Checkpoint:
         """Return the state between two steps."""
