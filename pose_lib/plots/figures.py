@@ -5,7 +5,7 @@ Everything goes through matplotlib's objects, never through pyplot: workers draw
 
 import io
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -28,7 +28,7 @@ from pose_lib.plots.scene import (
 )
 from pose_lib.skeleton import BODY_15, Skeleton
 
-DPI = 100
+DPI = 100.0
 CROP_PIXELS = 640
 """Longer side of a photograph in a figure; small people are enlarged to it before drawing."""
 CROP_LINE = 6.0
@@ -135,35 +135,33 @@ def pose_grid(
     return figure
 
 
-def training_curves(
-    steps: Sequence[float],
-    *,
-    generator_loss: Sequence[float],
-    discriminator_loss: Sequence[float],
-    discriminator_accuracy: Sequence[float],
-) -> Figure:
-    """Show how the two networks held each other in check: losses, and the judge's accuracy."""
+def training_curves(history: Sequence[Mapping[str, int | float]]) -> Figure:
+    """Show how generator and discriminator held each other in check, and the refining after it.
+
+    Args:
+        history: Each row ``step`` and any of ``generator_loss``, ``discriminator_loss``,
+            ``discriminator_accuracy`` (0 to 1) and ``joint_error`` (trunk lengths). What no row
+            has gets no curve.
+    """
+    refined = any("joint_error" in row for row in history)
     figure = Figure(figsize=(12, 3.75), dpi=DPI, facecolor="white", layout="constrained")
-    losses, accuracy = figure.subplots(1, 2)
-    losses.plot(steps, generator_loss, color="#5B3A9B", label="generator (lifter)")
-    losses.plot(steps, discriminator_loss, color="#C4841D", label="discriminator")
-    losses.set_title("Losses", loc="left", **_TITLE)
-    losses.legend(frameon=False)
-    accuracy.axhline(0.5, color="#9AA3AB", linestyle="--", linewidth=1)
-    accuracy.annotate(
-        "cannot tell lifted from real",
-        (0.99, 0.5),
-        xycoords=accuracy.get_yaxis_transform(),
-        xytext=(0, -14),
-        textcoords="offset points",
-        ha="right",
-        **_CAPTION,
-    )
-    accuracy.plot(steps, discriminator_accuracy, color="#C4841D")
+    losses, accuracy, *rest = figure.subplots(1, 3 if refined else 2)
+    _curve(losses, history, "generator_loss", "#5B3A9B", label="generator (lifter)")
+    _curve(losses, history, "discriminator_loss", "#C4841D", label="discriminator")
+    losses.set_title("Losses of the game", loc="left", **_TITLE)
+
+    accuracy.axhline(0.5, color="#9AA3AB", linestyle="--", linewidth=1, label="chance")
+    _curve(accuracy, history, "discriminator_accuracy", "#C4841D", label="discriminator")
     accuracy.set_ylim(0, 1)
-    accuracy.set_title("Discriminator accuracy", loc="left", **_TITLE)
-    for axes in (losses, accuracy):
+    accuracy.set_title("Lifted or real: judged right", loc="left", **_TITLE)
+    for axes in rest:
+        _curve(axes, history, "joint_error", "#5B3A9B", label="refined lifter")
+        axes.set_ylim(bottom=0)
+        axes.set_title("Joint error (trunk lengths)", loc="left", **_TITLE)
+    for axes in (losses, accuracy, *rest):
         axes.set_xlabel("step", **_CAPTION)
+        if axes.get_legend_handles_labels()[1]:
+            axes.legend(frameon=False)
         axes.grid(color="#E6E9EC", linewidth=0.8)
         axes.spines[["top", "right"]].set_visible(False)
     return figure
@@ -176,10 +174,10 @@ def png_bytes(figure: Figure, *, max_bytes: int | None = None) -> bytes:
         ValueError: If not even a thumbnail fits.
     """
     if max_bytes is None:
-        return _rendered(figure, DPI)
-    for shrink in (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2):
+        return _rendered(figure, figure.dpi)
+    for shrink in (1.0, 0.85, 0.7, 0.55, 0.4, 0.25):
         picture = Image.open(io.BytesIO(_rendered(figure, shrink * figure.dpi))).convert("RGB")
-        for colors in (256, 128, 64):
+        for colors in (256, 96):
             encoded = _encoded(picture, colors)
             if len(encoded) <= max_bytes:
                 return encoded
@@ -276,6 +274,19 @@ def _title_and_legend(figure: Figure, title: str, *, with_filled: bool) -> None:
         labelcolor=_CAPTION["color"],
         borderaxespad=0.3,
     )
+
+
+def _curve(
+    axes: Axes, history: Sequence[Mapping[str, int | float]], name: str, color: str, *, label: str
+) -> None:
+    """Draw each value faintly and their running mean over a fiftieth of them strongly."""
+    rows = np.array([(row["step"], row[name]) for row in history if name in row])
+    if not len(rows):
+        return
+    window = max(1, len(rows) // 50)
+    means = [np.convolve(column, np.full(window, 1 / window), "valid") for column in rows.T]
+    axes.plot(*rows.T, color=color, linewidth=1, alpha=0.3)
+    axes.plot(*means, color=color, linewidth=2, label=label)
 
 
 def _rendered(figure: Figure, dpi: float) -> bytes:

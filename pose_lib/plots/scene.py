@@ -73,6 +73,7 @@ def draw_pose_3d(
     known = np.isfinite(points).all(-1)
     if not known.any():
         axes.set_axis_off()
+        axes.text2D(0.5, 0.5, "not lifted", transform=axes.transAxes, ha="center", fontsize=11)
         return
     _frame(axes, points[known], view)
     _draw_ground(axes, points, skeleton, weight)
