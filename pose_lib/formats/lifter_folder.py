@@ -87,7 +87,7 @@ def bundled_lifter() -> Lifter:
         return load_lifter(folder)
 
 
-def save_gan(
+def save_networks(
     generators: Sequence[nn.Module], discriminators: Sequence[nn.Module], folder: Path
 ) -> None:
     """Write the GAN's networks; tensors of the n-th are named ``n/...`` from zero."""

@@ -71,7 +71,7 @@ def proportions_of(
 ) -> Float[Tensor, "*pose 7"]:
     """Return how bone lengths compare to the table, as observations tell it."""
     ratio = (lengths / table).log()
-    first_of_kind = [int((KINDS.index(kind) == BONE_KIND).int().argmax()) for kind in KINDS]
+    first_of_kind = [BONE_KIND.tolist().index(kind) for kind in range(len(KINDS))]
     by_kind = ratio[..., first_of_kind]
     told = [KINDS.index(kind) for kind in TOLD_KINDS]
     return by_kind[..., told] - by_kind[..., _SPINE, None]
