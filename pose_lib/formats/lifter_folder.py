@@ -110,18 +110,15 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     _publish(folder / CHECKPOINT, tensor_bytes(checkpoint.tensors, metadata=header))
 
 
-def has_checkpoint(folder: Path) -> bool:
-    """Whether the folder holds a checkpoint to go on from."""
-    return (folder / CHECKPOINT).is_file()
-
-
-def load_checkpoint(folder: Path) -> Checkpoint:
-    """Read a folder's checkpoint.
+def load_checkpoint(folder: Path) -> Checkpoint | None:
+    """Read a folder's checkpoint; None where there is none.
 
     Raises:
-        InputError: If there is none, or it is damaged.
+        InputError: If it is damaged.
     """
     path = folder / CHECKPOINT
+    if not path.exists():
+        return None
     content = _read_bytes(path, "checkpoint")
     try:
         tensors = load_tensors(content)
