@@ -1,1 +1,56 @@
-"""The pipeline flow."""
+"""Flow: photographs in; keypoints, a trained lifter and 3D poses out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from prefect import flow
+
+from flows.config import PipelineConfig
+from flows.extract import extract_keypoints
+from flows.render import render_poses
+from flows.train import train
+from tasks.export import ExportFormat, export_people
+from tasks.extract import Ledger
+from tasks.render import Rendered
+from tasks.train import TrainedLifter
+
+
+@dataclass(frozen=True)
+class PipelineResult:
+    """What a run of the pipeline made."""
+
+    ledger: Ledger
+    trained: TrainedLifter
+    rendered: Rendered
+
+
+@flow(name="pose-pipeline", flow_run_name="poses of {images}")
+def pose_pipeline(
+    images: str,
+    out: Path,
+    config: PipelineConfig = PipelineConfig(),  # noqa: B008 - frozen
+    overwrite: bool = False,
+) -> PipelineResult:
+    """Find the people, export them, train a lifter on them, register it, render 3D poses.
+
+    Args:
+        images: Folder, glob pattern, image or video.
+        out: Folder for all results; a half-finished run in it goes on.
+        overwrite: Delete keypoints of other settings in it, instead of refusing.
+    """
+    store = out / "keypoints.zarr"
+    overlays = out / "overlays" if config.overlays else None
+    ledger = extract_keypoints(images, store, config.extract, overlays, overwrite)
+    export_keypoints(store, out / "exports", config.exports)
+    trained = train([store, *map(Path, config.train_on)], config.train)
+    rendered = render_poses(
+        store, out / "poses", trained.model_uri, config.n_people, config.beside or None
+    )
+    return PipelineResult(ledger, trained, rendered)
+
+
+@flow(name="export-keypoints", flow_run_name="export {store}")
+def export_keypoints(store: Path, out: Path, formats: Sequence[ExportFormat]) -> list[Path]:
+    """Write a store's people in other formats, each into a folder of its name."""
+    return [export_people(store, kind, out / kind) for kind in formats]

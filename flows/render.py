@@ -1,1 +1,56 @@
-"""The render flow."""
+"""Flows: 3D poses and pictures of the people in a store, or in photographs."""
+
+from pathlib import Path
+
+from prefect import flow
+
+from flows.extract import extract_keypoints
+from pose_lib.extraction import ExtractConfig
+from tasks.artifacts import show_pictures
+from tasks.render import Rendered, lift_people, log_figures, render_people, save_poses
+
+
+@flow(name="render-poses", flow_run_name="render {store}")
+def render_poses(
+    store: Path,
+    out: Path,
+    model: str = "bundled",
+    n_people: int = 12,
+    beside: str | None = None,
+) -> Rendered:
+    """Lift everybody in the store and draw some of them, to disk, to MLflow and on this page.
+
+    Args:
+        store: Keypoint store.
+        out: Folder for ``poses3d.npz`` and the figures.
+        model: ``bundled``, a lifter's folder, or an MLflow URI.
+        n_people: How many people are drawn; the most complete ones.
+        beside: A second model, drawn beside the first.
+    """
+    lifted = {model: lift_people(store, model)}
+    if beside is not None:
+        lifted[beside] = lift_people(store, beside)
+    save_poses(store, lifted[model], out)
+    pictures, rendered = render_people(store, lifted, out, n_people)
+    show_pictures(pictures, key="poses", title=f"3D poses by {model}")
+    log_figures(out, model)
+    return rendered
+
+
+@flow(name="lift-images", flow_run_name="lift {images}")
+def lift_images(
+    images: str,
+    out: Path,
+    model: str = "bundled",
+    n_people: int = 12,
+    config: ExtractConfig = ExtractConfig(),  # noqa: B008 - frozen
+) -> Rendered:
+    """Go from photographs to 3D poses with a lifter that is already trained.
+
+    Args:
+        images: Folder, glob pattern, image or video.
+        out: Folder for the keypoint store, the 3D poses and the figures.
+    """
+    store = out / "keypoints.zarr"
+    extract_keypoints(images, store, config)
+    return render_poses(store, out / "poses", model, n_people)

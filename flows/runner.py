@@ -1,1 +1,57 @@
-"""The runner flow."""
+"""Where shards run: the one module that names Dask.
+
+How many workers there are changes where the work runs, not what comes out, so it is set by the
+environment and not by a flow's parameters:
+
+``POSELIFT_DASK_ADDRESS``  a running scheduler, such as ``tcp://10.0.0.7:8786``
+``POSELIFT_WORKERS``       worker processes of the local cluster, by default one per core
+"""
+
+import os
+from typing import Any
+
+from distributed import LocalCluster
+from prefect.task_runners import TaskRunner
+from prefect_dask import DaskTaskRunner
+
+from pose_lib.errors import InputError
+
+
+def dask_runner() -> TaskRunner[Any]:
+    """Run tasks on the scheduler that is set, else on a local cluster made when first needed."""
+    if address := os.environ.get("POSELIFT_DASK_ADDRESS"):
+        return DaskTaskRunner(address=address)
+    return DaskTaskRunner(cluster_class=local_cluster)
+
+
+def local_cluster() -> LocalCluster:
+    """Start one single-threaded worker process per core, all on the loopback address."""
+    return LocalCluster(
+        n_workers=worker_count(),
+        threads_per_worker=1,  # the network runs best with one thread per process
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",  # None would listen on all interfaces
+        silence_logs=50,
+    )
+
+
+def worker_count() -> int:
+    """Return how many workers to plan for.
+
+    Raises:
+        InputError: If ``POSELIFT_WORKERS`` is no positive number.
+    """
+    setting = os.environ.get("POSELIFT_WORKERS", "")
+    if not setting:
+        return available_cores()
+    if not setting.isdecimal() or int(setting) < 1:
+        msg = f"POSELIFT_WORKERS must be a whole number of at least 1, got {setting!r}"
+        raise InputError(msg)
+    return int(setting)
+
+
+def available_cores() -> int:
+    """Return the cores this process may use, which in a container are fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

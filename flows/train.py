@@ -1,1 +1,25 @@
-"""The train flow."""
+"""Flow: train a lifter on 2D poses and register it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from prefect import flow
+
+from pose_lib.lifting.config import TrainConfig
+from tasks.artifacts import show_table
+from tasks.train import TrainedLifter, facts, train_lifter
+
+
+@flow(name="train-lifter", flow_run_name="train lifter")
+def train(
+    data: Sequence[Path],
+    config: TrainConfig = TrainConfig(),  # noqa: B008 - frozen
+) -> TrainedLifter:
+    """Train the GAN and its lifter on 2D poses alone, and make the lifter the champion.
+
+    Args:
+        data: Keypoint stores, folders of an npy pair or of OpenPose JSON, or MPII annotations.
+    """
+    trained = train_lifter(data, config)
+    show_table(facts(trained), key="training", title="Training")
+    return trained

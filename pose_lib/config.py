@@ -2,8 +2,13 @@
 
 import dataclasses
 import difflib
+import inspect
+import json
+import re
+import textwrap
 import tomllib
 import types
+from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -55,13 +60,38 @@ def config_table(config: Any) -> dict[str, Any]:
     return dataclasses.asdict(config)
 
 
+def config_toml(config: Any, table: str = "") -> str:
+    """Write a config dataclass as TOML that `read_config` reads, each option with its doc.
+
+    An option that is None is left out as a comment, for TOML has no such value.
+    """
+    docs = _attribute_docs(type(config))
+    lines, nested = [f"[{table}]"] if table else [], []
+    for option in dataclasses.fields(config):
+        value = getattr(config, option.name)
+        comment = textwrap.wrap(
+            docs.get(option.name, ""), 90, initial_indent="# ", subsequent_indent="# "
+        )
+        if dataclasses.is_dataclass(value):
+            name = f"{table}.{option.name}" if table else option.name
+            nested.append("\n".join([*comment, config_toml(value, name)]))
+        else:
+            lines += [
+                *comment,
+                f"{option.name} = {_toml(value)}" if value is not None else f"# {option.name} =",
+            ]
+    return "\n".join([*lines, "", *nested])
+
+
 def _value(value: Any, kind: Any, where: str) -> Any:
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         if not isinstance(value, dict):
             raise InputError(f"{where}: expected a table, got {value!r}")
         return build_config(value, kind, where=where)
-    if get_origin(kind) in (tuple,) and isinstance(value, list):
+    if get_origin(kind) is tuple and isinstance(value, list | tuple):
         return tuple(_value(item, get_args(kind)[0], where) for item in value)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return _choice(value, kind, where)
     allowed = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
     if float in allowed and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
@@ -74,3 +104,32 @@ def _value(value: Any, kind: Any, where: str) -> Any:
         names = " or ".join(item.__name__ for item in plain)
         raise InputError(f"{where}: expected {names}, got {value!r}")
     return value
+
+
+def _choice(value: Any, kind: type[Enum], where: str) -> Enum:
+    try:
+        return kind(value)
+    except ValueError:
+        known = ", ".join(str(item.value) for item in kind)
+        raise InputError(f"{where}: expected one of {known}, got {value!r}") from None
+
+
+def _attribute_docs(kind: type) -> dict[str, str]:
+    """Return what the class's docstring says of each attribute."""
+    section = inspect.cleandoc(kind.__doc__ or "").partition("Attributes:\n")[2]
+    docs: dict[str, str] = {}
+    for line in section.splitlines():
+        if found := re.match(r"    (\w+): (.*)", line):
+            name = found[1]
+            docs[name] = found[2]
+        elif docs and line.startswith("     "):
+            docs[name] += " " + line.strip()
+    return docs
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, str | Path):
+        return json.dumps(str(value), ensure_ascii=False)  # a TOML basic string is a JSON string
+    return json.dumps(value)

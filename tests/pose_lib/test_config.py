@@ -3,12 +3,19 @@ from pathlib import Path
 
 import pytest
 
-from pose_lib.config import build_config, config_table, read_config
+from pose_lib.config import build_config, config_table, config_toml, read_config
 from pose_lib.errors import InputError
 
 
 @dataclass(frozen=True)
 class Inner:
+    """Settings inside.
+
+    Attributes:
+        height: How high it is, in
+            pixels.
+    """
+
     height: int = 368
     scales: tuple[float, ...] = (1.0,)
 
@@ -62,3 +69,16 @@ def test_a_mistake_is_named_with_its_file(tmp_path, text, complaint):
 def test_a_missing_config_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"absent\.toml"):
         read_config(tmp_path / "absent.toml", Outer)
+
+
+def test_the_settings_written_as_toml_read_back_the_same(tmp_path):
+    config = Outer(Inner(256, (0.5, 2.0)), 0.25, Path('odd "name"'), True)
+    assert read_config(written(tmp_path, config_toml(config)), Outer) == config
+
+
+def test_settings_written_as_toml_say_what_each_option_means():
+    assert "# How high it is, in pixels.\nheight = 368" in config_toml(Outer())
+
+
+def test_a_setting_that_is_not_set_is_left_out_of_the_toml(tmp_path):
+    assert read_config(written(tmp_path, config_toml(Outer())), Outer).folder is None

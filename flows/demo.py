@@ -1,0 +1,21 @@
+"""The demo: the whole pipeline on what is bundled, in a few minutes."""
+
+from flows.config import PipelineConfig
+from pose_lib.extraction import ExtractConfig
+from pose_lib.lifting.config import DEMO
+from pose_lib.sample import sample_images, sample_poses
+
+
+def demo_images() -> str:
+    """Return the folder of the bundled pictures."""
+    return str(sample_images())
+
+
+def demo_config() -> PipelineConfig:
+    """Return settings that train for a minute, on the sample and 2,000 bundled 2D poses."""
+    return PipelineConfig(
+        train_on=(str(sample_poses()),),
+        beside="bundled",
+        extract=ExtractConfig(images_per_shard=4),
+        train=DEMO,
+    )

@@ -1,0 +1,100 @@
+"""From pictures to people, with a ledger row for every picture whatever happens to it."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from pose_lib.formats.images import MAX_PIXELS, UnreadableImage
+from pose_lib.keypoints import ImageStatus, Keypoints, People
+from pose_lib.openpose.detector import DetectorConfig
+from pose_lib.skeleton import Skeleton
+
+Picture = UInt8[np.ndarray, "height width 3"]
+
+
+@dataclass(frozen=True)
+class ExtractConfig:
+    """What is extracted, and in what pieces.
+
+    Attributes:
+        detector: How people are found; part of a store's identity.
+        images_per_shard: Images of one task, 10 to 30 seconds of work on one core; raised
+            where there would be more than 100 tasks otherwise.
+        max_pixels: An image of more pixels counts as unreadable, so that one file cannot
+            take all memory.
+    """
+
+    detector: DetectorConfig = field(default_factory=DetectorConfig)
+    images_per_shard: int = 64
+    max_pixels: int = MAX_PIXELS
+
+    def __post_init__(self) -> None:
+        for name in ("images_per_shard", "max_pixels"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class ImageResult:
+    """What became of one image.
+
+    Attributes:
+        people: Those found, in pixels of the image; none where it could not be read.
+        size: Width and height, 0 0 where it could not be read.
+        reason: Why there is nothing, empty where all is fine.
+        seconds: Reading and detection together.
+    """
+
+    status: ImageStatus
+    people: People
+    size: tuple[int, int]
+    reason: str
+    seconds: float
+
+
+def extract_image(
+    read: Callable[[], Picture], detect: Callable[[Picture], People], skeleton: Skeleton
+) -> ImageResult:
+    """Read one picture and find its people; a picture at fault gives a result that says so."""
+    start = time.perf_counter()
+    nobody = People(np.empty((0, len(skeleton), 3), np.float32), np.empty(0, np.float32))
+    status, people, size, reason = ImageStatus.NO_PERSON, nobody, (0, 0), "no person found"
+    try:
+        picture = read()
+        size = (picture.shape[1], picture.shape[0])
+        people = detect(picture)
+        if len(people):
+            status, reason = ImageStatus.OK, ""
+    except UnreadableImage as error:
+        status, reason = ImageStatus.UNREADABLE, str(error)
+    except Exception as error:  # one picture must not take its shard along
+        status, reason = ImageStatus.FAILED, _one_line(error)
+    return ImageResult(status, people, size, reason, time.perf_counter() - start)
+
+
+def join_results(
+    names: Iterable[str], results: Iterable[ImageResult], skeleton: Skeleton
+) -> Keypoints:
+    """Put the results of single images, in the order of their names, into one table."""
+    rows = list(results)
+    return Keypoints(
+        skeleton=skeleton,
+        filename=tuple(names),
+        size=np.array([row.size for row in rows], np.int32).reshape(-1, 2),
+        status=np.array([row.status for row in rows], np.uint8),
+        reason=tuple(row.reason for row in rows),
+        keypoints=_joined([row.people.keypoints for row in rows], (0, len(skeleton), 3)),
+        image=np.repeat(np.arange(len(rows)), [len(row.people) for row in rows]),
+        score=_joined([row.people.score for row in rows], (0,)),
+    )
+
+
+def _joined(parts: list[np.ndarray], empty: tuple[int, ...]) -> Float[np.ndarray, "..."]:
+    return np.concatenate([np.empty(empty, np.float32), *parts]).astype(np.float32)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())

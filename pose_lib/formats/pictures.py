@@ -1,0 +1,19 @@
+"""Writing pictures, whole or not at all."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from pose_lib.formats.whole_file import write_whole
+
+
+def write_image(path: Path, image: UInt8[np.ndarray, "height width 3"]) -> None:
+    """Write a BGR image in the format of the path's suffix, making folders as needed.
+
+    Raises:
+        InputError: If the folder cannot be written to.
+    """
+    _, content = cv2.imencode(path.suffix, image)
+    write_whole(path, content.tobytes())

@@ -1,0 +1,129 @@
+"""Extraction as Prefect tasks: what is there, what needs work, the work, and its publication."""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from prefect import task
+
+from pose_lib.config import config_table
+from pose_lib.extraction import ExtractConfig, extract_image, join_results
+from pose_lib.formats.images import ImageSource, find_images
+from pose_lib.formats.keypoint_store import (
+    Provenance,
+    delete_store,
+    finished,
+    open_store,
+    publish,
+    write_shard,
+)
+from pose_lib.keypoints import ImageStatus, Keypoints
+from pose_lib.openpose.detector import Detector, DetectorConfig, load_detector
+from pose_lib.openpose.weights import BUNDLED_SHA256
+from pose_lib.sharding import Shard, plan_shards
+from pose_lib.skeleton import COCO_18
+from tasks.patience import PATIENT
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The images of a run as they are now.
+
+    Attributes:
+        digests: A hash of each image's content, by name.
+    """
+
+    source: ImageSource
+    digests: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What became of the images of a store, in numbers.
+
+    Attributes:
+        counts: Images by status label.
+        reasons: Images that gave nothing although they should, as (name, why), the first few.
+    """
+
+    images: int
+    people: int
+    counts: dict[str, int]
+    reasons: tuple[tuple[str, str], ...]
+
+
+@task(name="survey-images")
+def survey_images(images: str, config: ExtractConfig) -> Survey:
+    """Find the images and hash their content."""
+    source = find_images(images, max_pixels=config.max_pixels)
+    return Survey(source, source.digests())
+
+
+@task(name="plan-shards")
+def plan_missing_shards(
+    survey: Survey, store: Path, config: ExtractConfig, n_workers: int, *, overwrite: bool
+) -> list[Shard]:
+    """Open the store and cut the images that it has no result for into shards.
+
+    Images of equal content are computed once; failed ones are tried again.
+    """
+    if overwrite:
+        delete_store(store)
+    open_store(store, provenance(config.detector))
+    have = {digest for digest, result in finished(store).items() if _is_final(result.status)}
+    missing = {digest: name for name, digest in survey.digests.items() if digest not in have}
+    return plan_shards(
+        list(missing.values()), images_per_shard=config.images_per_shard, n_workers=n_workers
+    )
+
+
+@task(name="extract-shard", task_run_name="extract {shard}", **PATIENT)
+def extract_shard(shard: Shard, source: ImageSource, store: Path, config: ExtractConfig) -> int:
+    """Find the people in the shard's images and write them to the store; return how many images.
+
+    May run twice: the store keeps the results of every attempt apart.
+    """
+    detector = _detector(config.detector)
+    digests = [source.digest(name) for name in shard.names]
+    results = [
+        extract_image(functools.partial(source.read, name), detector.detect, detector.skeleton)
+        for name in shard.names
+    ]
+    keypoints = join_results(shard.names, results, detector.skeleton)
+    seconds = np.array([result.seconds for result in results], np.float32)
+    write_shard(store, keypoints, digests, seconds)
+    return len(shard.names)
+
+
+@task(name="publish-store", **PATIENT)
+def publish_store(store: Path, survey: Survey) -> Ledger:
+    """Assemble what readers of the store see, for exactly the surveyed images."""
+    source = survey.source
+    return ledger_of(publish(store, source.names, survey.digests, root=source.root))
+
+
+def ledger_of(keypoints: Keypoints, n_reasons: int = 20) -> Ledger:
+    """Count what became of the images."""
+    faults = np.flatnonzero(keypoints.status >= ImageStatus.UNREADABLE)[:n_reasons]
+    return Ledger(
+        images=keypoints.n_images,
+        people=keypoints.n_people,
+        counts=keypoints.counts(),
+        reasons=tuple((keypoints.filename[row], keypoints.reason[row]) for row in faults),
+    )
+
+
+def provenance(config: DetectorConfig) -> Provenance:
+    """Return what the detector's results depend on beside the images."""
+    return Provenance(COCO_18.name, BUNDLED_SHA256, config_table(config))
+
+
+def _is_final(status: ImageStatus) -> bool:
+    return status is not ImageStatus.FAILED
+
+
+@functools.lru_cache(maxsize=1)
+def _detector(config: DetectorConfig) -> Detector:
+    """Load the network once per worker process; a process computes with one thread."""
+    return load_detector(config, threads=1)

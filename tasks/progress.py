@@ -1,0 +1,42 @@
+"""Progress of a run, told to whoever listens: the command line draws bars from it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a stage of the run has come.
+
+    Attributes:
+        stage: What is being done, as shown to people.
+        done: Finished pieces of ``total``.
+        note: The latest figures, such as losses.
+    """
+
+    stage: str
+    done: int
+    total: int
+    note: str = ""
+
+
+Listener = Callable[[Progress], None]
+
+_listeners: list[Listener] = []
+
+
+def report_progress(stage: str, done: int, total: int, note: str = "") -> None:
+    """Tell all listeners of this process how far a stage has come."""
+    for listener in _listeners:
+        listener(Progress(stage, done, total, note))
+
+
+@contextmanager
+def progress_to(listener: Listener) -> Iterator[None]:
+    """Call ``listener`` with every report made inside the block."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)

@@ -1,0 +1,158 @@
+"""The model registry: lifters by name, version and alias."""
+
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.models import ModelSignature
+from mlflow.types import Schema, TensorSpec
+
+from pose_lib.errors import InputError
+from pose_lib.formats.lifter_folder import bundled_lifter, load_lifter
+from pose_lib.lifting.lifter import Lifter
+from pose_lib.skeleton import BODY_15
+from tasks.tracking import connect, download
+
+MODEL = "pose-lifter"
+CHAMPION = "champion"
+CHALLENGER = "challenger"
+BUNDLED = "bundled"
+
+_N_COLUMNS = 3 * len(BODY_15)
+
+
+@dataclass(frozen=True)
+class RegisteredLifter:
+    """A version in the registry.
+
+    Attributes:
+        aliases: Names that point to this version, such as ``champion``.
+        created: Milliseconds since 1970.
+    """
+
+    version: int
+    aliases: tuple[str, ...]
+    run_id: str
+    created: int
+
+    @property
+    def uri(self) -> str:
+        return f"models:/{MODEL}/{self.version}"
+
+
+def register_lifter(folder: Path, example: np.ndarray) -> RegisteredLifter:
+    """Log the lifter in ``folder`` to the current MLflow run, register it, make it champion.
+
+    Args:
+        example: A few BODY_15 poses (pose, 15, 3) in pixels, stored as input example.
+    """
+    logged = mlflow.pyfunc.log_model(
+        name=MODEL,
+        python_model=str(Path(__file__).with_name("lifter_model.py")),
+        artifacts={"lifter": str(folder)},
+        signature=_signature(),
+        input_example=_as_rows(example),
+        pip_requirements=["poselift"],
+        registered_model_name=MODEL,
+    )
+    version = str(logged.registered_model_version)
+    client = connect()
+    client.set_registered_model_alias(MODEL, CHAMPION, version)
+    return _registered(client.get_model_version(MODEL, version))
+
+
+def fetch_lifter(uri: str) -> Lifter:
+    """Load a lifter by URI: ``bundled``, a folder, or MLflow's ``models:/pose-lifter@champion``.
+
+    Raises:
+        InputError: If there is no such lifter.
+    """
+    if uri == BUNDLED:
+        return bundled_lifter()
+    if not uri.startswith(("models:/", "runs:/")):
+        return load_lifter(Path(uri))
+    with tempfile.TemporaryDirectory() as folder:
+        return load_lifter(download(f"{uri.rstrip('/')}", Path(folder)) / "artifacts" / "lifter")
+
+
+def run_of(uri: str) -> str | None:
+    """Return the id of the MLflow run that made a registered model; None for other URIs."""
+    if not uri.startswith(f"models:/{MODEL}"):
+        return None
+    client = connect()
+    name, _, alias = uri.removeprefix("models:/").partition("@")
+    if alias:
+        return str(client.get_model_version_by_alias(name, alias).run_id)
+    return str(client.get_model_version(name, name_and_version(uri)[1]).run_id)
+
+
+def name_and_version(uri: str) -> tuple[str, str]:
+    """Split ``models:/NAME/VERSION``."""
+    name, _, version = uri.removeprefix("models:/").partition("/")
+    return name, version
+
+
+def list_lifters() -> list[RegisteredLifter]:
+    """Return all registered versions, newest first."""
+    client = connect()
+    versions = client.search_model_versions(f"name='{MODEL}'")
+    found = [_registered(client.get_model_version(MODEL, str(v.version))) for v in versions]
+    return sorted(found, key=lambda lifter: -lifter.version)
+
+
+def promote(version: int) -> RegisteredLifter:
+    """Point the champion alias at a version.
+
+    Raises:
+        InputError: If there is no such version.
+    """
+    known = [lifter.version for lifter in list_lifters()]
+    if version not in known:
+        listed = ", ".join(map(str, known)) or "none"
+        raise InputError(f"{MODEL} has no version {version}; registered: {listed}")
+    client = connect()
+    client.set_registered_model_alias(MODEL, CHAMPION, str(version))
+    return _registered(client.get_model_version(MODEL, str(version)))
+
+
+def rollback() -> RegisteredLifter:
+    """Point the champion alias at the version before the present champion.
+
+    Raises:
+        InputError: If there is no champion, or none before it.
+    """
+    lifters = list_lifters()
+    champion = next((one for one in lifters if CHAMPION in one.aliases), None)
+    if champion is None:
+        raise InputError(f"{MODEL} has no champion to roll back; train or promote one first")
+    older = [one.version for one in lifters if one.version < champion.version]
+    if not older:
+        raise InputError(f"version {champion.version} is the oldest of {MODEL}; nothing before it")
+    return promote(max(older))
+
+
+def as_table(lifters: list[RegisteredLifter]) -> list[dict[str, Any]]:
+    """Return plain values of registered versions, for printing and JSON."""
+    return [asdict(lifter) | {"uri": lifter.uri} for lifter in lifters]
+
+
+def _registered(version: ModelVersion) -> RegisteredLifter:
+    return RegisteredLifter(
+        version=int(version.version),
+        aliases=tuple(version.aliases),
+        run_id=str(version.run_id),
+        created=int(version.creation_timestamp),
+    )
+
+
+def _signature() -> ModelSignature:
+    rows = Schema([TensorSpec(np.dtype(np.float32), (-1, _N_COLUMNS))])
+    return ModelSignature(inputs=rows, outputs=rows)
+
+
+def _as_rows(poses: np.ndarray) -> np.ndarray:
+    return np.nan_to_num(poses).astype(np.float32).reshape(-1, _N_COLUMNS)

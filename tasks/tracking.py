@@ -1,0 +1,90 @@
+"""MLflow: where runs are tracked, and what a run says about where it came from."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from prefect.runtime import flow_run
+
+from pose_lib.errors import InputError
+from tasks.workspace import current_workspace
+
+EXPERIMENT = "pose-lifting"
+
+
+def connect() -> MlflowClient:
+    """Use the MLflow server that is set, else the SQLite database in the working folder."""
+    workspace = current_workspace()
+    workspace.home.mkdir(parents=True, exist_ok=True)
+    mlflow.set_tracking_uri(workspace.tracking_uri)
+    return MlflowClient()
+
+
+@contextmanager
+def tracked_run(name: str, run_id: str | None = None) -> Iterator[Run]:
+    """Run the block inside a new MLflow run, or go on with the run of that id.
+
+    The run carries the git commit and the id of the Prefect flow run, which links back.
+    """
+    connect()
+    experiment = _experiment_id()
+    tags = {"prefect.flow_run_id": flow_run.id or "", "prefect.flow_run_url": flow_url()}
+    with mlflow.start_run(run_id=run_id, experiment_id=experiment, run_name=name) as run:
+        mlflow.set_tags(tags | {"git_commit": _git_commit()})
+        yield run
+
+
+def flow_url() -> str:
+    """Return the address of this flow run's page, empty where there is none."""
+    return flow_run.flow_run_ui_url or "" if flow_run.id else ""
+
+
+def known_run(run_id: str) -> bool:
+    """Tell whether MLflow still has an unfinished run of that id."""
+    try:
+        run = connect().get_run(run_id)
+    except mlflow.MlflowException:
+        return False
+    return bool(run.info.lifecycle_stage == "active" and run.info.status != "FINISHED")
+
+
+def download(uri: str, folder: Path) -> Path:
+    """Fetch an artifact of a run or model into ``folder``.
+
+    Raises:
+        InputError: If MLflow has nothing under that URI.
+    """
+    connect()
+    try:
+        return Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(folder)))
+    except (mlflow.MlflowException, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"MLflow at {mlflow.get_tracking_uri()} has no {uri} ({reason}); "
+            "see `poselift models list`"
+        ) from error
+
+
+def _experiment_id() -> str:
+    """Return the id of the project's experiment, made on first use.
+
+    A local database would put artifacts below whatever folder is current; so its experiment gets
+    an absolute place.
+    """
+    if found := mlflow.get_experiment_by_name(EXPERIMENT):
+        return str(found.experiment_id)
+    workspace = current_workspace()
+    place = workspace.mlflow_artifacts.as_uri() if workspace.tracks_locally else None
+    return str(mlflow.create_experiment(EXPERIMENT, artifact_location=place))
+
+
+def _git_commit() -> str:
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
