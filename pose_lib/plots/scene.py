@@ -141,13 +141,13 @@ def _frame(axes: Axes3D, points: Float[np.ndarray, "joint 3"], view: tuple[float
     box = np.array([2 * radius, 2 * radius, 1.08 * height])
     axes.set_proj_type("ortho")
     axes.view_init(elev=view[0], azim=view[1])
-    axes.set_box_aspect(box, zoom=_zoom(box, view))
+    axes.set_box_aspect(box, zoom=zoom_to_fit(box, view))
     axes.computed_zorder = False  # far to near by our own order: lines are not sorted else
     axes.set_axis_off()
     axes.patch.set_alpha(0)
 
 
-def _zoom(box: Float[np.ndarray, "3"], view: tuple[float, float]) -> float:
+def zoom_to_fit(box: Float[np.ndarray, "3"], view: tuple[float, float]) -> float:
     """Return the zoom at which the box's outline just fits into square axes.
 
     Source:
