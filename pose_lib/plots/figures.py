@@ -38,6 +38,7 @@ _MARGIN_INCHES = 0.15
 _TITLE_INCHES = 0.4
 _CAPTION_INCHES = 0.28
 _LEGEND_INCHES = 0.36
+_LETTERS_PER_INCH = 7  # of the title's font
 _TITLE: dict[str, Any] = {"fontsize": 14, "fontweight": "bold", "color": "#1F2429"}
 _CAPTION: dict[str, Any] = {"fontsize": 11, "color": "#4A5259"}
 _FRAME = "#D3D8DD"
@@ -258,13 +259,16 @@ def _draw_photograph(
 def _caption(figure: Figure, axes: Axes, text: str) -> None:
     box = axes.get_position(original=True)
     above = box.y1 + 0.5 * _CAPTION_INCHES / figure.get_figheight()
-    figure.text((box.x0 + box.x1) / 2, above, text, ha="center", va="center", **_CAPTION)
+    figure.text(
+        (box.x0 + box.x1) / 2, above, text, ha="center", va="center", parse_math=False, **_CAPTION
+    )
 
 
 def _title_and_legend(figure: Figure, title: str, *, with_filled: bool) -> None:
     width, height = figure.get_size_inches()
     left, top = _MARGIN_INCHES / width, 1 - 0.5 * _TITLE_INCHES / height
-    figure.text(left, top, title, va="center", **_TITLE)
+    fitting = _shortened(title, round(_LETTERS_PER_INCH * width))
+    figure.text(left, top, fitting, va="center", parse_math=False, **_TITLE)
     figure.legend(
         handles=legend_handles(with_filled=with_filled),
         loc="lower center",
@@ -287,6 +291,12 @@ def _curve(
     means = [np.convolve(column, np.full(window, 1 / window), "valid") for column in rows.T]
     axes.plot(*rows.T, color=color, linewidth=1, alpha=0.3)
     axes.plot(*means, color=color, linewidth=2, label=label)
+
+
+def _shortened(text: str, most: int) -> str:
+    """Leave out the middle of a text that is too long: both ends of a path tell something."""
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half]} … {text[-half:]}"
 
 
 def _rendered(figure: Figure, dpi: float) -> bytes:

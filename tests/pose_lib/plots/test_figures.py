@@ -125,6 +125,17 @@ def test_who_could_not_be_lifted_is_shown_as_such():
     assert all(axes.texts[0].get_text() == "not lifted" for axes in spatial(figure))
 
 
+@pytest.mark.parametrize("title", ["50$ and $x_{.jpg", "a long name " * 40, "ümläut 🙂.jpg"])
+@pytest.mark.filterwarnings("ignore:Glyph")
+def test_a_file_name_is_shown_as_it_is_and_inside_the_figure(title):
+    figure = triptych(IMAGE, KEYPOINTS, BODY_15, POSE, WHOLE, title=title)
+    png_bytes(figure)
+    shown = next(text for text in figure.texts if text.get_text().startswith(title[:5]))
+    box = shown.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.x1
+
+
 def test_a_comparison_names_each_lifter_above_its_poses():
     poses = np.stack([POSE, POSE * [1, 1, -1]]).astype(np.float32)
     figure = comparison(IMAGE, KEYPOINTS, BODY_15, poses, WHOLE, labels=["demo", "bundled"])
