@@ -16,7 +16,7 @@ from tasks.patience import PATIENT
 def draw_overlays(shard: Shard, source: ImageSource, store: Path, folder: Path) -> int:
     """Draw the store's people over the shard's images; return how many images.
 
-    An overlay is named as its image with ``.jpg`` added. Images that cannot be read have none.
+    Images that cannot be read have no overlay.
     """
     keypoints = read_keypoints(store)
     row_of = {name: row for row, name in enumerate(keypoints.filename)}
@@ -26,5 +26,10 @@ def draw_overlays(shard: Shard, source: ImageSource, store: Path, folder: Path) 
         except UnreadableImage:
             continue
         people = keypoints.people(row_of[name])
-        write_image(folder / f"{name}.jpg", draw_people(image, people, keypoints.skeleton))
+        write_image(folder / _overlay_name(name), draw_people(image, people, keypoints.skeleton))
     return len(shard.names)
+
+
+def _overlay_name(name: str) -> str:
+    """Return the image's own name, with ``.jpg`` added where a browser would not show it."""
+    return name if name.lower().endswith((".jpg", ".jpeg", ".png")) else f"{name}.jpg"

@@ -110,7 +110,8 @@ def _document(
     keypoints: Keypoints, row: int, lifted: Float[np.ndarray, "person joint 4"] | None
 ) -> dict[str, Any]:
     first, last = np.searchsorted(keypoints.image, [row, row + 1])
-    flat = shortest(zero_where_missing(keypoints.keypoints[first:last]).reshape(last - first, -1))
+    people = zero_where_missing(keypoints.keypoints[first:last])
+    flat = shortest(people.reshape(len(people), 3 * len(keypoints.skeleton)))
     spatial: list[list[float]] = [[] for _ in flat]
     if lifted is not None:
         known = np.where(
