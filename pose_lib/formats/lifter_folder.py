@@ -143,8 +143,9 @@ def _regressor(content: bytes, width: int) -> Regressor:
 
 def _read_description(folder: Path) -> dict[str, Any]:
     path = folder / DESCRIPTION
+    content = _read_bytes(path, "lifter")
     try:
-        description = json.loads(_read_bytes(path, "lifter"))
+        description = json.loads(content)
     except ValueError as error:
         raise InputError(f"{path} is damaged ({error}); copy the folder again") from error
     if not isinstance(description, dict) or description.get("schema") != SCHEMA:

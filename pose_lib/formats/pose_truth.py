@@ -43,7 +43,7 @@ def read_pose_truth(path: Path) -> PoseTruth:
         InputError: If the file is none, or an array is missing or of a wrong shape.
     """
     arrays = _read_arrays(path)
-    joints = [str(name) for name in arrays["joints"]]
+    joints = [str(name) for name in arrays["joints"].reshape(-1)]
     n_poses = len(arrays["joints3d_cam"])
     _require_shape(path, "joints3d_cam", arrays["joints3d_cam"], (n_poses, len(joints), 3))
     for key in _KEYS[:2]:
@@ -65,7 +65,7 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
                     f"(needed: {', '.join(_KEYS)})"
                 )
             return {key: archive[key] for key in _KEYS}
-    except (OSError, ValueError, BadZipFile, AttributeError) as error:
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"cannot read the 3D truth file {path}: {error}") from error

@@ -51,6 +51,16 @@ SPINE_LENGTH = 0.6
 This fixes the unit of all 3D here.
 """
 
+AVERAGE_LENGTHS = torch.tensor(
+    [0.25, 0.6, 0.25, 0.42, 0.51, 0.51, 0.51, 0.51, 0.39, 0.305, 0.39, 0.305]
+)
+"""Bones of an average adult in trunk lengths, in the order of ``BONES``.
+
+Source: Drillis and Contini 1966, as in Winter's "Biomechanics and Motor Control of Human
+Movement": of the stature, thigh 0.245, shank 0.246, upper arm 0.186, forearm 0.146, hip to
+shoulder 0.288. The two axes run between joint centers and so are shorter than the body's breadth.
+"""
+
 _LONGEST_BONE = 1.05  # in canonical length: real people differ from the table by about this much
 _LONGEST_SEEN = 93  # percentile; measured lengths scatter, so the longest ones are mistakes
 _FEWEST_SIGHTINGS = 50

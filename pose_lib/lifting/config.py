@@ -81,8 +81,10 @@ class RefineConfig:
         steps: Training steps.
         batch: Synthetic people per step.
         width: Hidden width.
-        learning_rate: Peak rate.
-        group_spread: Log-normal spread of the lengths of legs, arms, hips and shoulders.
+        learning_rate: Peak rate of the first and last layer and of all biases (Adam).
+        hidden_learning_rate: Peak rate of the hidden matrices (Muon).
+        group_spread: Log-normal spread of the lengths of spine, legs, arms, hips and
+            shoulders.
         bone_spread: Log-normal spread of each kind of bone besides.
         person_spread: Log-normal spread between people of one source, never told to the lifter.
         nose_forward: Largest distance of the nose in front of the neck-to-nose bone, in trunk
@@ -97,9 +99,10 @@ class RefineConfig:
 
     steps: int = 3000
     batch: int = 512
-    width: int = 512
-    learning_rate: float = 3e-3
-    group_spread: float = 0.08
+    width: int = 384
+    learning_rate: float = 1e-3
+    hidden_learning_rate: float = 0.02
+    group_spread: float = 0.1
     bone_spread: float = 0.04
     person_spread: float = 0.03
     nose_forward: float = 0.15
@@ -111,7 +114,7 @@ class RefineConfig:
     whole_share: float = 0.45
 
     def __post_init__(self) -> None:
-        _require_positive(self, "steps", "batch", "width", "learning_rate")
+        _require_positive(self, "steps", "batch", "width", "learning_rate", "hidden_learning_rate")
         for share in ("told_share", "clean_share", "outlier_share", "whole_share"):
             if not 0 <= getattr(self, share) <= 1:
                 raise ValueError(f"{share} must lie in 0 to 1, not {getattr(self, share)}")

@@ -1,10 +1,12 @@
 """Errors of a lifter against 3D truth, as everyone in the field reports them and stricter."""
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from pose_lib.errors import InputError
 from pose_lib.lifting.lifter import Lifter
 from pose_lib.pose_metrics import auc, joint_errors_aligned, joint_errors_scaled, mirror_rate, pck
 from pose_lib.skeleton import BODY_15
@@ -25,16 +27,20 @@ def evaluate_lifter(
     Args:
         poses: 2D ``BODY_15`` in pixels with confidence, missing is ``(nan, nan, 0)``.
         truth: The same people in mm, camera frame.
-        adapt: Measure the source's proportions on ``poses`` first; this uses no 3D.
+        adapt: Measure the source's proportions on ``poses`` first, if they are enough; this uses
+            no 3D.
 
     Returns:
         The figures by name, see ``score_poses``, with ``poses`` and ``adapted_on``, the number of
         poses that proportions were measured on; and the lifted poses, unitless. Refused people
         are flat points at the pelvis, so that they count.
     """
-    lifter = lifter.adapted(poses) if adapt else lifter
+    n_measured = 0
+    if adapt:
+        with suppress(InputError):  # too few: lift them as single photographs are
+            lifter, n_measured = lifter.adapted(poses), len(poses)
     lifted = np.nan_to_num(lifter.lift(poses).poses3d, nan=0.0)
-    counts = {"poses": len(poses), "adapted_on": len(poses) if adapt else 0}
+    counts = {"poses": len(poses), "adapted_on": n_measured}
     return counts | score_poses(lifted, truth), lifted
 
 

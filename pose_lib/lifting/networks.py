@@ -92,6 +92,12 @@ class Regressor(nn.Module):
         _draw_weights(self, rng)
         _draw_small(self.layers[-1], rng)
 
+    @property
+    def hidden_weights(self) -> list[nn.Parameter]:
+        """The matrices between hidden layers, all square and of one size."""
+        blocks = [layer for layer in self.layers if isinstance(layer, ResidualBlock)]
+        return [layer.weight for block in blocks for layer in (block.first, block.second)]
+
     def forward(self, seen: Observation) -> Float[Tensor, "pose 15 3"]:
         """Return joints in the unit of the observation, pelvis at the origin.
 

@@ -6,7 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from pose_lib.lifting.bones import AVERAGE_LENGTHS
 from pose_lib.lifting.config import CameraConfig, RefineConfig
+from pose_lib.lifting.muon import Muon
 from pose_lib.lifting.networks import Regressor
 from pose_lib.lifting.observation import normalized
 from pose_lib.lifting.state import (
@@ -19,7 +21,6 @@ from pose_lib.lifting.state import (
 from pose_lib.lifting.synthesis import Corpus, photograph
 
 _WARM_UP = 100
-_STEEPEST = 1.0  # norm that gradients are clipped to
 
 
 class RefineStage:
@@ -30,24 +31,24 @@ class RefineStage:
     ) -> None:
         self.corpus, self.config, self.camera, self.rng = corpus, config, camera, rng
         self.step, self.n_steps = 0, config.steps
-        self.regressor = Regressor(corpus.table, config.width, rng)
-        self._adam = torch.optim.Adam(self.regressor.parameters(), lr=0.0)
+        self.regressor = Regressor(AVERAGE_LENGTHS, config.width, rng)
+        hidden = self.regressor.hidden_weights
+        others = [weight for weight in self.regressor.parameters() if weight not in set(hidden)]
+        self._muon = Muon(hidden)
+        self._adam = torch.optim.Adam(others, lr=0.0)
 
     def advance(self) -> dict[str, float]:
         """Train one step; return its loss."""
         config = self.config
         seen, joints = photograph(self.corpus, config.batch, config, self.camera, self.rng)
-        seen, size = normalized(seen, self.corpus.table)
+        seen, size = normalized(seen, AVERAGE_LENGTHS)
         usable = size > 0
         wanted = joints / size.clamp_min(1e-9)[:, None, None]
         loss = joint_error(self.regressor(seen), wanted, usable)
 
-        for group in self._adam.param_groups:
-            group["lr"] = config.learning_rate * _rate(self.step, self.n_steps)
-        self._adam.zero_grad()
+        self.regressor.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.regressor.parameters(), _STEEPEST)
-        self._adam.step()
+        self._descend(_rate(self.step, self.n_steps))
         self.step += 1
         return {"joint_error": loss.item()}
 
@@ -56,6 +57,7 @@ class RefineStage:
         return {
             **packed("regressor", self.regressor.state_dict()),
             **packed("adam", optimizer_tensors(self._adam)),
+            "muon": self._muon.momentum,
             "rng": self.rng.get_state(),
         }
 
@@ -64,7 +66,14 @@ class RefineStage:
         self.step = step
         self.regressor.load_state_dict(unpacked("regressor", tensors))
         restore_optimizer(self._adam, unpacked("adam", tensors))
+        self._muon.momentum = tensors["muon"]
         self.rng.set_state(tensors["rng"])
+
+    def _descend(self, share: float) -> None:
+        for group in self._adam.param_groups:
+            group["lr"] = share * self.config.learning_rate
+        self._adam.step()
+        self._muon.step(share * self.config.hidden_learning_rate)
 
 
 def joint_error(

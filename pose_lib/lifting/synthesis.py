@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pose_lib.lifting.bones import (
+    AVERAGE_LENGTHS,
     BONE_KIND,
     KINDS,
     joints_of,
@@ -24,12 +25,13 @@ from pose_lib.lifting.people import CanonicalPeople, with_middles
 from pose_lib.skeleton import BODY_15
 
 _GROUPS = (
+    ("spine",),
     ("thigh", "shin"),
     ("upper_arm", "forearm"),
     ("hip_axis",),
     ("shoulder_axis",),
 )
-"""Kinds of bones whose lengths differ together between people."""
+"""Kinds of bones whose lengths differ together between sources."""
 
 _SHORTEST_LIFTED = 0.3  # canonical; a shorter bone points nowhere in particular
 _HEAD_YAW = 0.5  # radians, how far heads turn
@@ -63,12 +65,10 @@ class Corpus:
 
     Attributes:
         bones: Unit vectors, camera frame.
-        table: Bone lengths of the source in trunk lengths.
         weights: How often to show each.
     """
 
     bones: Float[Tensor, "pose 12 3"]
-    table: Float[Tensor, "12"]
     weights: Float[Tensor, "pose"]
 
     def draw(self, n: int, rng: torch.Generator) -> Float[Tensor, "n 12 3"]:
@@ -90,7 +90,7 @@ def lift_corpus(people: CanonicalPeople, generators: list[Generator]) -> Corpus:
         lifted = torch.cat([people.bones, generator(people.bones)[..., None]], dim=-1)
         lifts.append(lifted / lifted.norm(dim=-1, keepdim=True).clamp_min(_SHORTEST_LIFTED))
     weights = people.weights.repeat(len(generators)) / len(generators)
-    return Corpus(torch.cat(lifts), people.table, weights)
+    return Corpus(torch.cat(lifts), weights)
 
 
 def photograph(
@@ -101,7 +101,7 @@ def photograph(
     Returns:
         What is seen, and the true joints in trunk lengths, pelvis at the origin.
     """
-    source = _source_lengths(corpus.table, n, config, rng)
+    source = _source_lengths(n, config, rng)
     person = _spread_by_kind(n, config.person_spread, rng)
     bones = corpus.draw(n, rng) * (source * person)[..., None]
     joints = seen_from_elsewhere(_with_nose(joints_of(bones), config, rng), camera, rng)
@@ -115,19 +115,19 @@ def photograph(
     confidence = torch.where(_missing(n, derived, config, rng), 0, confidence)
 
     told = (torch.rand(n, generator=rng) < config.told_share).float()
-    proportions = proportions_of(source, corpus.table) * told[:, None]
+    proportions = proportions_of(source, AVERAGE_LENGTHS) * told[:, None]
     return Observation(seen, confidence, proportions, told), joints
 
 
-def _source_lengths(
-    table: Float[Tensor, "12"], n: int, config: RefineConfig, rng: torch.Generator
-) -> Float[Tensor, "n 12"]:
-    """Draw bone lengths around the table, as another population or detector would give."""
+def _source_lengths(n: int, config: RefineConfig, rng: torch.Generator) -> Float[Tensor, "n 12"]:
+    """Draw bone lengths around the average, as populations and detectors give them."""
     spread = config.group_spread * torch.randn(n, len(_GROUPS), generator=rng)
     by_kind = torch.zeros(n, len(KINDS))
     for group, kinds in enumerate(_GROUPS):
         by_kind[:, [KINDS.index(kind) for kind in kinds]] = spread[:, [group]]
-    return table * by_kind[:, BONE_KIND].exp() * _spread_by_kind(n, config.bone_spread, rng)
+    return (
+        AVERAGE_LENGTHS * by_kind[:, BONE_KIND].exp() * _spread_by_kind(n, config.bone_spread, rng)
+    )
 
 
 def _spread_by_kind(n: int, spread: float, rng: torch.Generator) -> Float[Tensor, "n 12"]:

@@ -1,0 +1,114 @@
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from conftest import TINY
+
+from pose_lib.errors import InputError
+from pose_lib.lifting.config import GanConfig, RefineConfig, TrainConfig
+from pose_lib.lifting.train import Training
+
+
+def trained(poses, config=TINY):
+    training = Training.start(poses, config)
+    return training, list(training.steps())
+
+
+def test_reports_count_the_steps_of_all_stages(poses):
+    _, reports = trained(poses)
+    assert [report.step for report in reports] == list(range(1, TINY.total_steps + 1))
+    stages = [stage for stage, _ in itertools.groupby(report.stage for report in reports)]
+    assert stages == ["gan 1", "gan 2", "refine"]
+    assert {report.total_steps for report in reports} == {18}
+
+
+def test_every_gan_step_reports_both_losses_and_the_accuracy(poses):
+    _, reports = trained(poses)
+    wanted = {"generator_loss", "discriminator_loss", "discriminator_accuracy"}
+    assert all(wanted <= set(report.losses) for report in reports if report.stage != "refine")
+    assert set(reports[-1].losses) == {"joint_error"}
+
+
+def test_a_seed_decides_everything(poses):
+    _, first = trained(poses)
+    torch.manual_seed(99)
+    _, second = trained(poses)
+    _, other = trained(poses, dataclasses.replace(TINY, seed=1))
+    assert first == second
+    assert first != other
+
+
+def test_generators_of_one_training_differ(poses):
+    training, _ = trained(poses)
+    first, second = (generator.layers[0].weight for generator in training.generators)
+    assert len(training.discriminators) == 2
+    assert not torch.equal(first, second)
+
+
+def test_the_global_random_state_is_left_alone(poses):
+    before = torch.random.get_rng_state()
+    trained(poses)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("stop", [0, 3, 6, 8, 12, 15, 18])
+def test_a_resumed_training_goes_on_as_if_it_had_never_stopped(poses, stop):
+    whole, uninterrupted = trained(poses)
+    halted = Training.start(poses, TINY)
+    list(itertools.islice(halted.steps(), stop))
+    resumed = Training.restore(poses, TINY, halted.checkpoint())
+    assert resumed.step == stop
+    assert list(resumed.steps()) == uninterrupted[stop:]
+    if stop < TINY.total_steps:
+        np.testing.assert_array_equal(
+            resumed.lifter().lift(poses).poses3d, whole.lifter().lift(poses).poses3d
+        )
+
+
+def test_a_checkpoint_does_not_change_when_training_goes_on(poses):
+    training = Training.start(poses, TINY)
+    steps = training.steps()
+    next(steps)
+    checkpoint = training.checkpoint()
+    kept = {name: tensor.clone() for name, tensor in checkpoint.tensors.items()}
+    next(steps)
+    assert all(torch.equal(kept[name], tensor) for name, tensor in checkpoint.tensors.items())
+
+
+def test_a_checkpoint_of_another_training_is_refused(poses):
+    checkpoint = Training.start(poses, TINY).checkpoint()
+    with pytest.raises(InputError, match="other poses"):
+        Training.restore(poses[1:], TINY, checkpoint)
+    with pytest.raises(InputError, match="another config"):
+        Training.restore(poses, dataclasses.replace(TINY, seed=5), checkpoint)
+
+
+def test_there_is_no_lifter_before_the_last_stage(poses):
+    with pytest.raises(ValueError, match="train to the end"):
+        Training.start(poses, TINY).lifter()
+
+
+def test_a_lifter_stays_as_it_was_when_training_goes_on(poses):
+    training = Training.start(poses, TINY)
+    steps = training.steps()
+    list(itertools.islice(steps, 14))
+    lifter = training.lifter()
+    before = lifter.lift(poses).poses3d
+    list(steps)
+    np.testing.assert_array_equal(lifter.lift(poses).poses3d, before)
+
+
+def test_refining_brings_joints_nearer(poses):
+    config = TrainConfig(
+        gan=GanConfig(n_generators=1, steps=2, batch=16, width=8),
+        refine=RefineConfig(steps=150, batch=64, width=64),
+    )
+    errors = [report.losses["joint_error"] for report in trained(poses, config)[1][2:]]
+    assert np.mean(errors[-10:]) < 0.85 * np.mean(errors[:10])
+
+
+def test_a_training_without_steps_is_refused():
+    with pytest.raises(ValueError, match="steps must be greater than 0, not 0"):
+        GanConfig(steps=0)
