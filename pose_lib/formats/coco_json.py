@@ -38,7 +38,7 @@ def coco_results(keypoints: Keypoints) -> list[dict[str, Any]]:
     xyc = convert_keypoints(keypoints.keypoints, keypoints.skeleton, COCO_17)
     people = zip(
         keypoints.image,
-        shortest(zero_where_missing(xyc).reshape(len(xyc), -1)),
+        shortest(zero_where_missing(xyc).reshape(len(xyc), 3 * len(COCO_17))),
         shortest(keypoints.score),
         strict=True,
     )

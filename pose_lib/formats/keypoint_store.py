@@ -238,7 +238,7 @@ def _create(path: Path, provenance: Provenance) -> None:
 
 def _open(path: str | Path, mode: Literal["r", "r+"] = "r") -> zarr.Group:
     path = Path(path)
-    if not path.exists():
+    if _is_free(path):
         raise InputError(f"there is no keypoint store at {path}; `poselift extract` makes one")
     try:
         store = zarr.open_group(path, mode=mode)

@@ -1,6 +1,7 @@
 """MPII Human Pose annotations: the original ``.mat``, or an ``.npz`` of complete people."""
 
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def _read_npz(path: Path) -> Float[np.ndarray, "person 16 3"]:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files if name in _NPZ_KEYS}
             found = archive.files
-    except (OSError, ValueError, AttributeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path} is no .npz that can be read: {error}") from error
     if set(arrays) != _NPZ_KEYS:
         raise InputError(
@@ -76,7 +77,7 @@ def _read_mat(path: Path) -> Float[np.ndarray, "person 16 3"]:
     """Read ``mpii_human_pose_v1_u12_1.mat``; people without annotated joints are passed over."""
     try:
         content = scipy.io.loadmat(path, simplify_cells=True)
-    except (OSError, ValueError, TypeError, NotImplementedError) as error:
+    except Exception as error:  # a damaged file makes scipy fail in many ways
         raise InputError(f"{path} is no .mat that can be read: {error}") from error
     if not isinstance(content.get("RELEASE"), dict) or "annolist" not in content["RELEASE"]:
         found = ", ".join(key for key in content if not key.startswith("__")) or "nothing"

@@ -110,14 +110,11 @@ def _document(
     keypoints: Keypoints, row: int, lifted: Float[np.ndarray, "person joint 4"] | None
 ) -> dict[str, Any]:
     first, last = np.searchsorted(keypoints.image, [row, row + 1])
-    people = zero_where_missing(keypoints.keypoints[first:last])
-    flat = shortest(people.reshape(len(people), 3 * len(keypoints.skeleton)))
+    flat = _flat(zero_where_missing(keypoints.keypoints[first:last]))
     spatial: list[list[float]] = [[] for _ in flat]
     if lifted is not None:
-        known = np.where(
-            np.isfinite(lifted[first:last]).all(-1, keepdims=True), lifted[first:last], 0
-        )
-        spatial = shortest(known.reshape(last - first, -1))
+        found = np.isfinite(lifted[first:last]).all(-1, keepdims=True)
+        spatial = _flat(np.where(found, lifted[first:last], 0))
     nothing: dict[str, list[float]] = {name: [] for name in _EMPTY_LISTS}
     return {
         "version": 1.3,
@@ -139,6 +136,12 @@ def _document(
             "scores": shortest(keypoints.score[first:last]),
         },
     }
+
+
+def _flat(values: Float[np.ndarray, "person joint value"]) -> list[list[float]]:
+    n_people, n_joints, n_values = values.shape
+    numbers: list[list[float]] = shortest(values.reshape(n_people, n_joints * n_values))
+    return numbers
 
 
 def _is_ours(path: Path) -> bool:

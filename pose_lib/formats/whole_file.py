@@ -1,5 +1,6 @@
 """Files that are there whole or not at all."""
 
+import contextlib
 import uuid
 from pathlib import Path
 
@@ -18,5 +19,6 @@ def write_whole(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error

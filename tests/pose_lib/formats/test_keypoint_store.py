@@ -1,0 +1,362 @@
+"""Laws of the store: what is published depends on images and results, on nothing else."""
+
+import re
+
+import numpy as np
+import pytest
+import zarr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from made_up_people import BEARTYPE_DRAWS, assert_same_keypoints, keypoints, some_keypoints
+
+from pose_lib.errors import InputError
+from pose_lib.formats import keypoint_store
+from pose_lib.formats.keypoint_store import (
+    NO_RESULT,
+    Provenance,
+    delete_store,
+    finished,
+    open_store,
+    publish,
+    read_image_root,
+    read_keypoints,
+    read_provenance,
+    write_shard,
+)
+from pose_lib.keypoints import ImageStatus, Keypoints
+
+pytestmark = pytest.mark.filterwarnings(BEARTYPE_DRAWS)
+PROVENANCE = Provenance("COCO_18", "51f84ea8", {"height": 368, "scales": (1, 2)})
+NAMES = tuple(f"day/{letter}.jpg" for letter in "abcdefgh")
+in_one_folder = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15, deadline=None
+)
+
+
+def test_what_is_published_is_what_was_found(store):
+    extract(store, NAMES)
+    assert_same_keypoints(read_keypoints(store), some_keypoints(NAMES))
+
+
+@in_one_folder
+@given(keypoints(skeletons=st.just(some_keypoints(()).skeleton)))
+def test_any_keypoints_come_back_the_same(tmp_path_factory, people):
+    store = tmp_path_factory.mktemp("any") / "s.zarr"
+    open_store(store, PROVENANCE)
+    digests = [f"digest of {name}" for name in people.filename]
+    write_shard(store, people, digests, np.zeros(people.n_images, np.float32))
+    publish(store, people.filename, dict(zip(people.filename, digests, strict=True)))
+    assert_same_keypoints(read_keypoints(store), people)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 5, 8])
+def test_how_the_images_were_cut_into_shards_does_not_matter(store, length):
+    extract(store, NAMES, shard_length=length)
+    assert_same_keypoints(read_keypoints(store), some_keypoints(NAMES))
+
+
+def test_the_order_in_which_shards_finish_does_not_matter(store):
+    for names in (NAMES[5:], NAMES[:2], NAMES[2:5]):
+        write(store, names)
+    publish(store, NAMES, digests_of(NAMES))
+    assert_same_keypoints(read_keypoints(store), some_keypoints(NAMES))
+
+
+def test_arrays_have_the_contracts_names_types_and_axes(store):
+    extract(store, NAMES)
+    group = zarr.open_group(store, mode="r")
+    assert group.metadata.zarr_format == 3
+    found = {
+        f"{part}/{name}": (str(array.dtype), array.metadata.dimension_names)
+        for part in ("images", "people")
+        for name, array in group[part].arrays()
+    }
+    assert found == {
+        "images/filename": ("StringDType()", ("image",)),
+        "images/reason": ("StringDType()", ("image",)),
+        "images/digest": ("StringDType()", ("image",)),
+        "images/size": ("int32", ("image", "side")),
+        "images/status": ("uint8", ("image",)),
+        "images/seconds": ("float32", ("image",)),
+        "people/keypoints": ("float32", ("person", "joint", "xyc")),
+        "people/image": ("int64", ("person",)),
+        "people/score": ("float32", ("person",)),
+    }
+    assert group["images/status"].attrs["names"]["2"] == "no person"
+
+
+def test_attributes_say_where_the_keypoints_come_from(store):
+    extract(store, NAMES, root="photos")
+    attrs = dict(zarr.open_group(store, mode="r").attrs)
+    assert attrs["schema"] == "poselift-keypoints/1"
+    assert attrs["joints"][4] == "right_wrist"
+    assert attrs["weights"] == "51f84ea8"
+    assert {"frame", "config", "package_version", "skeleton"} <= set(attrs)
+    assert read_provenance(store) == PROVENANCE
+    assert str(read_image_root(store)) == "photos"
+
+
+def test_new_and_changed_images_are_all_that_needs_work(store):
+    extract(store, NAMES[:4])
+    digests = digests_of(NAMES) | {NAMES[0]: "changed"}
+    assert set(digests.values()) - set(finished(store)) == {
+        "changed",
+        *(digests[name] for name in NAMES[4:]),
+    }
+
+
+def test_an_added_image_joins_the_published_ones(store):
+    extract(store, NAMES[::2])
+    extract(store, NAMES)
+    assert_same_keypoints(read_keypoints(store), some_keypoints(NAMES))
+
+
+def test_a_removed_image_is_published_no_more(store):
+    extract(store, NAMES)
+    extract(store, NAMES[3:])
+    assert_same_keypoints(read_keypoints(store), some_keypoints(NAMES[3:]))
+
+
+def test_a_changed_image_is_published_with_its_new_people(store):
+    extract(store, NAMES)
+    changed = NAMES[2]
+    write(store, [changed], seed=1, suffix="changed")
+    publish(store, NAMES, digests_of(NAMES) | digests_of([changed], "changed"))
+    published = read_keypoints(store)
+    np.testing.assert_array_equal(
+        published.people(2).keypoints, some_keypoints([changed], seed=1).keypoints
+    )
+    np.testing.assert_array_equal(published.people(1).keypoints, found_in(NAMES[1]))
+
+
+def test_a_renamed_image_needs_no_work(store):
+    extract(store, NAMES[:2])
+    digests = {"z.jpg": digests_of(NAMES)[NAMES[0]]}
+    publish(store, ["z.jpg"], digests)
+    np.testing.assert_array_equal(read_keypoints(store).keypoints, found_in(NAMES[0]))
+
+
+def test_images_of_equal_content_share_one_result(store):
+    extract(store, NAMES[:1])
+    digest = digests_of(NAMES)[NAMES[0]]
+    publish(store, NAMES, dict.fromkeys(NAMES, digest))
+    published = read_keypoints(store)
+    for row in range(len(NAMES)):
+        np.testing.assert_array_equal(published.people(row).keypoints, found_in(NAMES[0]))
+
+
+def test_an_image_without_a_result_has_its_row_and_is_tried_again(store):
+    write(store, NAMES[1:])
+    published = publish(store, NAMES, digests_of(NAMES))
+    assert published.status[0] == ImageStatus.FAILED
+    assert published.reason[0] == NO_RESULT
+    assert digests_of(NAMES)[NAMES[0]] not in finished(store)
+
+
+def test_success_after_failure_replaces_it_and_failure_after_success_does_not(store):
+    for first, second in (("failed", "fine"), ("fine", "failed")):
+        delete_store(store)
+        open_store(store, PROVENANCE)
+        for attempt in (first, second):
+            write(store, NAMES, failed=attempt == "failed")
+        published = publish(store, NAMES, digests_of(NAMES))
+        assert_same_keypoints(published, some_keypoints(NAMES))
+
+
+def test_a_task_that_runs_twice_changes_nothing(store):
+    for _ in range(2):
+        write(store, NAMES)
+    publish(store, NAMES, digests_of(NAMES))
+    assert_same_keypoints(read_keypoints(store), some_keypoints(NAMES))
+    assert len(shards_of(store)) == 1
+
+
+def test_shards_that_no_image_needs_go_after_publishing_not_before(store):
+    extract(store, NAMES, shard_length=4)
+    publish(store, NAMES[:4], digests_of(NAMES))
+    assert len(shards_of(store)) == 1
+
+
+def test_many_small_runs_do_not_pile_up_shards(store, monkeypatch):
+    monkeypatch.setattr(keypoint_store, "_MOST_SHARDS", 3)
+    for count in range(1, len(NAMES) + 1):
+        write(store, NAMES[count - 1 : count])
+        publish(store, NAMES[:count], digests_of(NAMES))
+        assert len(shards_of(store)) <= 3
+    assert_same_keypoints(read_keypoints(store), some_keypoints(NAMES))
+
+
+def test_killed_at_any_write_nothing_is_lost_and_the_next_run_mends_it(tmp_path, monkeypatch):
+    """Kill a run after every fifth number of writes, then go on as a second run would."""
+    names = NAMES[:2]
+    for allowed in range(0, 300, 5):
+        store = tmp_path / f"{allowed}.zarr"
+        killed = run_with_writes(store, names, allowed, monkeypatch)
+        complete_or_said_so(store, names)
+        extract(store, names)
+        assert_same_keypoints(read_keypoints(store), some_keypoints(names))
+        if not killed:
+            return
+    pytest.fail("the run never came to its end")
+
+
+def test_killed_while_publishing_again_no_shard_is_computed_twice(tmp_path, monkeypatch):
+    store = tmp_path / "s.zarr"
+    extract(store, NAMES)
+    for allowed in range(0, 40, 7):
+        with monkeypatch.context() as patch:
+            stop_after(allowed, patch)
+            with pytest.raises(Killed):
+                publish(store, NAMES, digests_of(NAMES))
+        assert set(finished(store)) == set(digests_of(NAMES).values())
+
+
+def test_a_store_that_was_never_published_says_so(store):
+    write(store, NAMES)
+    with pytest.raises(InputError, match="not complete; run extract"):
+        read_keypoints(store)
+
+
+def test_another_setting_is_refused_with_what_differs(store):
+    open_store(store, PROVENANCE)
+    other = Provenance("COCO_18", "51f84ea8", {"height": 256, "scales": [1, 2]})
+    with pytest.raises(InputError, match=r"config\.height is 368 there and 256 here.*--overwrite"):
+        open_store(store, other)
+
+
+def test_a_store_is_deleted_but_nothing_else_ever_is(store, tmp_path):
+    delete_store(store)
+    assert not store.exists()
+    delete_store(store)
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "a.jpg").write_text("dear to somebody")
+    with pytest.raises(InputError, match="no keypoint store"):
+        delete_store(photos)
+    assert (photos / "a.jpg").exists()
+
+
+def test_what_is_in_the_way_is_named(tmp_path):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a.txt").write_text("x")
+    for path in (tmp_path / "file", tmp_path / "folder"):
+        with pytest.raises(InputError, match=f"{path.name} is there but is no keypoint store"):
+            open_store(path, PROVENANCE)
+    with pytest.raises(InputError, match="cannot write the store"):
+        open_store(tmp_path / "file" / "s.zarr", PROVENANCE)
+
+
+def test_no_store_another_schema_and_damage_are_one_clear_line(store, tmp_path):
+    extract(store, NAMES)
+    with pytest.raises(InputError, match="there is no keypoint store"):
+        read_keypoints(tmp_path / "missing.zarr")
+    (store / "people/keypoints/c/0/0/0").write_bytes(b"junk")
+    with pytest.raises(InputError, match="damaged"):
+        read_keypoints(store)
+    zarr.open_group(store, mode="r+").attrs["schema"] = "poselift-keypoints/0"
+    with pytest.raises(InputError, match="poselift-keypoints/0"):
+        read_keypoints(store)
+
+
+@pytest.mark.parametrize("name", ["../a.jpg", "/etc/a.jpg", "b/../../a.jpg", ""])
+def test_names_that_would_leave_an_output_folder_are_refused(store, name):
+    write(store, [name])
+    publish(store, [name], digests_of([name]))
+    with pytest.raises(InputError, match="not a relative path"):
+        read_keypoints(store)
+
+
+def test_a_straggler_that_writes_into_a_deleted_shard_does_no_harm(store):
+    extract(store, NAMES)
+    late = zarr.open_group(store, mode="r+").create_group("shards/late")
+    late.create_group("people")
+    late.attrs["done"] = True
+    extract(store, NAMES)
+    assert_same_keypoints(read_keypoints(store), some_keypoints(NAMES))
+
+
+@pytest.fixture
+def store(tmp_path):
+    path = tmp_path / "s.zarr"
+    open_store(path, PROVENANCE)
+    return path
+
+
+def extract(store, names, shard_length=3, root=None):
+    """Do what a run does, in this process."""
+    open_store(store, PROVENANCE)
+    missing = [name for name in names if digests_of(names)[name] not in finished(store)]
+    for start in range(0, len(missing), shard_length):
+        write(store, missing[start : start + shard_length])
+    return publish(store, names, digests_of(names), root=root)
+
+
+def write(store, names, seed=0, suffix="", *, failed=False):
+    people = failures(names) if failed else some_keypoints(names, seed)
+    digests = digests_of(names, suffix)
+    write_shard(store, people, [digests[n] for n in names], np.ones(len(names), np.float32))
+
+
+def failures(names):
+    return Keypoints(
+        skeleton=some_keypoints(()).skeleton,
+        filename=tuple(names),
+        size=np.zeros((len(names), 2), np.int32),
+        status=np.full(len(names), ImageStatus.FAILED, np.int64),
+        reason=("out of memory",) * len(names),
+        keypoints=np.zeros((0, 18, 3), np.float32),
+        image=np.zeros(0, np.int64),
+        score=np.zeros(0, np.float32),
+    )
+
+
+def digests_of(names, suffix=""):
+    return {name: f"digest of {name}{suffix}" for name in names}
+
+
+def found_in(name):
+    return some_keypoints([name]).keypoints
+
+
+def shards_of(store):
+    return [path.name for path in (store / "shards").iterdir() if path.is_dir()]
+
+
+def complete_or_said_so(store, names):
+    try:
+        assert_same_keypoints(read_keypoints(store), some_keypoints(names))
+    except InputError as error:
+        assert re.search("run extract|extract` makes one", str(error))  # noqa: PT017
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing in the program catches it."""
+
+
+def run_with_writes(store, names, allowed, monkeypatch):
+    """Run, killed before the write after the allowed ones; tell whether it came to that."""
+    with monkeypatch.context() as patch:
+        stop_after(allowed, patch)
+        try:
+            extract(store, names)
+        except Killed:
+            return True
+    return False
+
+
+def stop_after(allowed, patch):
+    left = iter(range(allowed))
+
+    def counting(method):
+        async def write(self, *arguments, **options):
+            if next(left, None) is None:
+                raise Killed
+            return await method(self, *arguments, **options)
+
+        return write
+
+    for name in ("set", "set_if_not_exists", "delete", "delete_dir"):
+        patch.setattr(
+            zarr.storage.LocalStore, name, counting(getattr(zarr.storage.LocalStore, name))
+        )
