@@ -26,7 +26,8 @@ OFFLINE = {
 
 QUIET = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # the API still gets the whole log
-    "PREFECT_CLI_PROMPT": "false",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "ALEMBIC_LOGGING_LEVEL": "ERROR",
 }
 """Progress bars and one clear line at the end, no wall of log lines."""
 

@@ -57,12 +57,15 @@ def register_lifter(folder: Path, example: np.ndarray) -> RegisteredLifter:
         signature=_signature(),
         input_example=_as_rows(example),
         pip_requirements=["poselift"],
-        registered_model_name=MODEL,
     )
-    version = str(logged.registered_model_version)
     client = connect()
-    client.set_registered_model_alias(MODEL, CHAMPION, version)
-    return _registered(client.get_model_version(MODEL, version))
+    if not client.search_registered_models(f"name='{MODEL}'"):
+        client.create_registered_model(MODEL, description="2D poses to 3D, learned from 2D alone.")
+    made = client.create_model_version(
+        MODEL, logged.model_uri, run_id=logged.run_id, model_id=logged.model_id
+    )
+    client.set_registered_model_alias(MODEL, CHAMPION, made.version)
+    return _registered(client.get_model_version(MODEL, made.version))
 
 
 def fetch_lifter(uri: str) -> Lifter:
@@ -76,24 +79,15 @@ def fetch_lifter(uri: str) -> Lifter:
     if not uri.startswith(("models:/", "runs:/")):
         return load_lifter(Path(uri))
     with tempfile.TemporaryDirectory() as folder:
-        return load_lifter(download(f"{uri.rstrip('/')}", Path(folder)) / "artifacts" / "lifter")
+        return load_lifter(download(uri, Path(folder)) / "artifacts" / "lifter")
 
 
 def run_of(uri: str) -> str | None:
     """Return the id of the MLflow run that made a registered model; None for other URIs."""
-    if not uri.startswith(f"models:/{MODEL}"):
+    if not uri.startswith("models:/"):
         return None
-    client = connect()
-    name, _, alias = uri.removeprefix("models:/").partition("@")
-    if alias:
-        return str(client.get_model_version_by_alias(name, alias).run_id)
-    return str(client.get_model_version(name, name_and_version(uri)[1]).run_id)
-
-
-def name_and_version(uri: str) -> tuple[str, str]:
-    """Split ``models:/NAME/VERSION``."""
-    name, _, version = uri.removeprefix("models:/").partition("/")
-    return name, version
+    connect()
+    return mlflow.models.get_model_info(uri).run_id
 
 
 def list_lifters() -> list[RegisteredLifter]:

@@ -40,7 +40,7 @@ def tracked_run(name: str, run_id: str | None = None) -> Iterator[Run]:
 
 def flow_url() -> str:
     """Return the address of this flow run's page, empty where there is none."""
-    return flow_run.flow_run_ui_url or "" if flow_run.id else ""
+    return str(flow_run.ui_url or "") if flow_run.id else ""
 
 
 def known_run(run_id: str) -> bool:
