@@ -63,12 +63,12 @@ class DecodeConfig:
         min_score: Least score of a person, see ``decode_people``.
     """
 
-    joint_threshold: float = 0.1
+    joint_threshold: float = 0.05
     paf_samples: int = 10
     paf_threshold: float = 0.05
     min_agreement: float = 0.8
     min_joints: int = 4
-    min_score: float = 0.0
+    min_score: float = 0.05
 
     def __post_init__(self) -> None:
         if self.paf_samples < 2:
