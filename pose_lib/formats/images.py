@@ -138,10 +138,12 @@ def decode_image(
         raise UnreadableImage(
             f"{width} x {height} pixels are more than the limit of {max_pixels} (max_pixels)"
         )
+    # Older versions of OpenCV would give a picture that is grey from where a JPEG's data ends.
     if content.startswith(_JPEG_START) and not _has_jpeg_end(content):
-        # Older versions of OpenCV would give a picture that is grey from where the data ends.
         raise UnreadableImage("the JPEG data is cut short (no end marker)")
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # the reason is in the ledger
+    if content.startswith(_PNG_START) and b"IEND" not in content:
+        raise UnreadableImage("the PNG data is cut short (no end chunk)")
+    _silence_opencv()
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
@@ -157,6 +159,13 @@ _IMAGE_SUFFIXES = (
 )
 _VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm")
 _JPEG_START = b"\xff\xd8\xff"
+_PNG_START = b"\x89PNG"
+
+
+def _silence_opencv() -> None:
+    """Keep OpenCV from printing about broken pictures: the reason goes into the ledger."""
+    set_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel  # 4.x or 5.x
+    set_level(0)
 
 
 def _size_from_header(content: bytes) -> tuple[int, int]:

@@ -100,9 +100,17 @@ def delete_store(path: str | Path) -> None:
         InputError: If something that is no keypoint store is there.
     """
     path = Path(path)
-    if not _is_free(path):
-        _open(path)
-        shutil.rmtree(path)
+    if _is_free(path):
+        return
+    try:
+        store = _open(path, mode="r+")
+        for name in _shards(store):
+            _delete_shard(store, name)
+        for part in set(store.group_keys()):
+            del store[part]
+        shutil.rmtree(path)  # what says that this is a store goes last
+    except OSError as error:
+        raise InputError(f"cannot delete {path}: {error.strerror or error}") from error
 
 
 def read_provenance(path: str | Path) -> Provenance:
@@ -182,8 +190,8 @@ def publish(
     store.attrs.update({"published": uuid.uuid4().hex, "root": str(root) if root else None})
 
     needed = {result.shard for result in chosen.values() if result}
-    for shard in set(_shards(store)) - needed:
-        del store[f"shards/{shard}"]
+    for name in _shards(store).keys() - needed:
+        _delete_shard(store, name)
     return keypoints
 
 
@@ -281,6 +289,12 @@ def _finished_shards(store: zarr.Group) -> Iterator[tuple[str, zarr.Group]]:
         # A straggler may have marked a shard that was deleted while it wrote: then digests lack.
         if shard.attrs.get("done") and "images/digest" in shard:
             yield name, shard
+
+
+def _delete_shard(store: zarr.Group, name: str) -> None:
+    """Take the mark away first, for a deletion may be stopped half way."""
+    store[f"shards/{name}"].attrs["done"] = False
+    del store[f"shards/{name}"]
 
 
 def _gather(

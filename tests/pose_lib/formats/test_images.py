@@ -177,11 +177,12 @@ def test_a_file_that_holds_no_picture_says_so(content, reason):
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "TIFF", "WEBP"])
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.98])
-def test_a_file_that_is_cut_short_is_never_half_a_picture(kind, share):
+def test_a_file_that_is_cut_short_is_never_half_a_picture(kind, share, capfd):
     content = encoded(Image.fromarray(noise()), kind)
     with pytest.raises(UnreadableImage) as raised:
         decode_image(content[: int(share * len(content))])
     assert "\n" not in str(raised.value)
+    assert capfd.readouterr().err == ""
 
 
 def test_a_jpeg_cut_short_is_found_out_though_its_thumbnail_is_whole():

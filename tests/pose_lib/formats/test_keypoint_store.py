@@ -1,6 +1,7 @@
 """Laws of the store: what is published depends on images and results, on nothing else."""
 
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -209,6 +210,23 @@ def test_killed_while_publishing_again_no_shard_is_computed_twice(tmp_path, monk
             with pytest.raises(Killed):
                 publish(store, NAMES, digests_of(NAMES))
         assert set(finished(store)) == set(digests_of(NAMES).values())
+
+
+def test_a_shard_half_deleted_is_no_result(store, monkeypatch):
+    async def half(self, prefix):
+        if prefix.startswith("shards/"):
+            shutil.rmtree(self.root / prefix / "people")
+            raise Killed
+        await delete(self, prefix)
+
+    extract(store, NAMES)
+    delete = zarr.storage.LocalStore.delete_dir
+    with monkeypatch.context() as patch:
+        patch.setattr(zarr.storage.LocalStore, "delete_dir", half)
+        with pytest.raises(Killed):
+            publish(store, NAMES[:2], digests_of(NAMES))
+    extract(store, NAMES)
+    assert_same_keypoints(read_keypoints(store), some_keypoints(NAMES))
 
 
 def test_a_store_that_was_never_published_says_so(store):
