@@ -18,6 +18,7 @@ from safetensors.torch import save as tensor_bytes
 from torch import nn
 
 from pose_lib.errors import InputError
+from pose_lib.formats.whole_file import write_whole
 from pose_lib.lifting.lifter import Lifter
 from pose_lib.lifting.networks import Regressor
 from pose_lib.lifting.observation import TOLD_KINDS
@@ -38,11 +39,10 @@ def save_lifter(lifter: Lifter, folder: Path, *, half: bool = False) -> None:
         half: Store the weights as float16, which halves the file and changes poses by far less
             than their error.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     dtype = torch.float16 if half else torch.float32
     weights = {name: value.to(dtype) for name, value in lifter.regressor.state_dict().items()}
     content = tensor_bytes(weights)
-    _publish(folder / WEIGHTS, content)
+    write_whole(folder / WEIGHTS, content)
     proportions = None
     if lifter.proportions is not None:
         proportions = dict(zip(TOLD_KINDS, lifter.proportions.tolist(), strict=True))
@@ -55,7 +55,7 @@ def save_lifter(lifter: Lifter, folder: Path, *, half: bool = False) -> None:
         "sha256": hashlib.sha256(content).hexdigest(),
         "origin": lifter.origin,
     }
-    _publish(folder / DESCRIPTION, json.dumps(description, indent=2).encode())
+    write_whole(folder / DESCRIPTION, json.dumps(description, indent=2).encode())
 
 
 def load_lifter(folder: Path) -> Lifter:
@@ -91,12 +91,11 @@ def save_networks(
     generators: Sequence[nn.Module], discriminators: Sequence[nn.Module], folder: Path
 ) -> None:
     """Write the GAN's networks; tensors of the n-th are named ``n/...`` from zero."""
-    folder.mkdir(parents=True, exist_ok=True)
     for name, networks in (("generator", generators), ("discriminator", discriminators)):
         tensors: Tensors = {}
         for number, network in enumerate(networks):
             tensors |= packed(str(number), network.state_dict())
-        _publish(folder / f"{name}.safetensors", tensor_bytes(tensors))
+        write_whole(folder / f"{name}.safetensors", tensor_bytes(tensors))
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
@@ -105,9 +104,8 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     The plain values travel as JSON in the header of the one safetensors file, so that a kill at
     any moment leaves either the old checkpoint or the new one.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     header = {"schema": CHECKPOINT_SCHEMA, "values": json.dumps(checkpoint.values)}
-    _publish(folder / CHECKPOINT, tensor_bytes(checkpoint.tensors, metadata=header))
+    write_whole(folder / CHECKPOINT, tensor_bytes(checkpoint.tensors, metadata=header))
 
 
 def load_checkpoint(folder: Path) -> Checkpoint | None:
@@ -161,10 +159,3 @@ def _read_bytes(path: Path, what: str) -> bytes:
         raise InputError(
             f"cannot read the {what} in {path.parent}: {path.name}: {reason}"
         ) from error
-
-
-def _publish(path: Path, content: bytes) -> None:
-    """Write under a temporary name, then move: a reader never sees half a file."""
-    temporary = path.with_name(f".{path.name}.partial")
-    temporary.write_bytes(content)
-    temporary.replace(path)

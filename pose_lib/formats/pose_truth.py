@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from pose_lib.convert import convert_keypoints
 from pose_lib.errors import InputError
+from pose_lib.formats.absence import nan_where_missing
 from pose_lib.skeleton import BODY_15, BODY_25
 
 _MIDDLES = {"neck": "shoulder", "pelvis": "hip"}
@@ -49,8 +50,8 @@ def read_pose_truth(path: Path) -> PoseTruth:
     for key in _KEYS[:2]:
         _require_shape(path, key, arrays[key], (n_poses, len(BODY_25), 3))
     return PoseTruth(
-        clean=convert_keypoints(_missing_as_nan(arrays["kp2d_body25"]), BODY_25, BODY_15),
-        noisy=convert_keypoints(_missing_as_nan(arrays["kp2d_body25_noisy"]), BODY_25, BODY_15),
+        clean=convert_keypoints(nan_where_missing(arrays["kp2d_body25"]), BODY_25, BODY_15),
+        noisy=convert_keypoints(nan_where_missing(arrays["kp2d_body25_noisy"]), BODY_25, BODY_15),
         joints3d=_body_15(arrays["joints3d_cam"].astype(np.float32), joints, path),
     )
 
@@ -77,12 +78,6 @@ def _require_shape(path: Path, key: str, array: np.ndarray, shape: tuple[int, ..
             f"{path}: {key} must hold floating-point numbers of shape {shape}, "
             f"not {array.dtype} of shape {array.shape}"
         )
-
-
-def _missing_as_nan(keypoints: Float[np.ndarray, "pose 25 3"]) -> Float[np.ndarray, "pose 25 3"]:
-    missing = ~(keypoints[..., 2:] > 0)
-    absent = np.array([np.nan, np.nan, 0], dtype=np.float32)
-    return np.where(missing, absent, keypoints.astype(np.float32))
 
 
 def _body_15(

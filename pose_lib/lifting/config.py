@@ -45,23 +45,24 @@ class GanConfig:
         width: Hidden width of the generator and of the whole-body discriminator.
         learning_rate: Peak of both networks' rate.
         flexion_weight: Weight of the loss on knees and elbows that bend the wrong way.
-        relift_weight: Weight of the loss between lifting a new view and the pose it shows.
+        relift_weights: Weights of the loss between lifting a new view and the pose it shows; the
+            generators take them in turn, since generators that differ make a better corpus.
         relift_ramp: Steps over which the re-lift weight rises from zero.
-        r1_weight: Weight of the discriminators' gradient penalty.
+        r1_weights: Weights of the discriminators' gradient penalty, also taken in turn.
         r1_every: Steps between two gradient penalties.
         noise: Standard deviation of what is added to the discriminators' inputs, in bone lengths.
         memory: Share of the averaged generator that stays at each step.
     """
 
     n_generators: int = 3
-    steps: int = 1500
+    steps: int = 800
     batch: int = 256
     width: int = 256
     learning_rate: float = 5e-4
     flexion_weight: float = 0.5
-    relift_weight: float = 0.3
-    relift_ramp: int = 800
-    r1_weight: float = 0.02
+    relift_weights: tuple[float, ...] = (0.3, 0.0)
+    relift_ramp: int = 500
+    r1_weights: tuple[float, ...] = (0.02, 0.02, 0.2)
     r1_every: int = 8
     noise: float = 0.03
     memory: float = 0.998
@@ -71,6 +72,8 @@ class GanConfig:
             self, "n_generators", "steps", "batch", "width", "relift_ramp", "r1_every"
         )
         _require_positive(self, "learning_rate")
+        if not self.relift_weights or not self.r1_weights:
+            raise ValueError("relift_weights and r1_weights need at least one weight each")
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,7 @@ def _require_positive(config: object, *names: str) -> None:
 
 
 DEMO = TrainConfig(
-    gan=GanConfig(n_generators=1, steps=700, batch=128, width=128, relift_ramp=350),
+    gan=GanConfig(n_generators=1, steps=500, batch=128, width=128, relift_ramp=350),
     refine=RefineConfig(steps=600, batch=256, width=256),
 )
 """Settings for a demonstration: plausible poses from 2,000 people in less than a minute."""

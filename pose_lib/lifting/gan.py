@@ -50,7 +50,17 @@ class GanStage:
         config: GanConfig,
         camera: CameraConfig,
         rng: torch.Generator,
+        *,
+        number: int = 0,
     ) -> None:
+        """Prepare to train.
+
+        Args:
+            number: Of this generator among those of the training; decides which of the
+                config's weights it takes.
+        """
+        self._relift_weight = config.relift_weights[number % len(config.relift_weights)]
+        self._r1_weight = config.r1_weights[number % len(config.r1_weights)]
         self.people, self.config, self.camera, self.rng = people, config, camera, rng
         self.step, self.n_steps = 0, config.steps
         self.player = Generator(config.width, rng)
@@ -104,7 +114,7 @@ class GanStage:
         loss = _part_sum(functional.softplus(-on_real) + functional.softplus(on_view))
         played = loss.item()
         if penalized:
-            weight = self.config.r1_weight * self.config.r1_every
+            weight = self._r1_weight * self.config.r1_every
             loss = loss + weight * _gradient_penalty(on_real, real)
         _descend(self._discriminator_adam, loss, rate)
         correct = torch.cat([on_real[:, 0] > 0, on_view[:, 0] < 0]).float().mean()
@@ -123,9 +133,7 @@ class GanStage:
         relift = relift_loss(self.player(noisy_view.detach()), view[..., 2].detach())
         ramp = min(1.0, self.step / self.config.relift_ramp)
         loss = (
-            adversarial
-            + self.config.flexion_weight * flexion
-            + self.config.relift_weight * ramp * relift
+            adversarial + self.config.flexion_weight * flexion + self._relift_weight * ramp * relift
         )
         _descend(self._player_adam, loss, rate)
         return {

@@ -6,7 +6,7 @@ the coefficients. Reaches in a third of the steps what Adam does on stage 2.
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 _MOMENTUM = 0.95
 _ROUNDS = 5
@@ -20,7 +20,7 @@ class Muon:
         momentum: The running mean of the gradients, all matrices stacked; its only memory.
     """
 
-    def __init__(self, weights: list[nn.Parameter]) -> None:
+    def __init__(self, weights: list[Tensor]) -> None:
         self.weights = weights
         self.momentum = torch.zeros(len(weights), *weights[0].shape)
 

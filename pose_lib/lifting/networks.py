@@ -93,7 +93,7 @@ class Regressor(nn.Module):
         _draw_small(self.layers[-1], rng)
 
     @property
-    def hidden_weights(self) -> list[nn.Parameter]:
+    def hidden_weights(self) -> list[Tensor]:
         """The matrices between hidden layers, all square and of one size."""
         blocks = [layer for layer in self.layers if isinstance(layer, ResidualBlock)]
         return [layer.weight for block in blocks for layer in (block.first, block.second)]

@@ -20,6 +20,7 @@ from pose_lib.skeleton import BODY_15
 
 _SPINE = KINDS.index("spine")
 TOLD_KINDS = tuple(kind for kind in KINDS if kind != "spine")
+_PROPORTION_SCALE = 5.0  # brings them to the size of the other features
 N_FEATURES = 4 * len(BODY_15) + 3 * len(BONES) + len(TOLD_KINDS) + 1
 
 
@@ -105,7 +106,7 @@ def features(seen: Observation, table: Float[Tensor, "12"]) -> Float[Tensor, "po
         seen.confidence,
         torch.nan_to_num(bones, nan=0.0).flatten(1),
         torch.nan_to_num(reach, nan=0.0),
-        seen.proportions,
+        _PROPORTION_SCALE * seen.proportions,
         seen.told[:, None],
     )
     return torch.cat(parts, dim=1)

@@ -154,11 +154,12 @@ class Training:
         return f"gan {len(self._finished) + 1}" if is_gan else "refine"
 
     def _next_stage(self) -> GanStage | RefineStage:
-        rng = seeded(self.config.seed, len(self._finished))
-        if len(self._finished) < self.config.gan.n_generators:
-            return GanStage(self.people, self.config.gan, self.config.camera, rng)
+        config, number = self.config, len(self._finished)
+        rng = seeded(config.seed, number)
+        if number < config.gan.n_generators:
+            return GanStage(self.people, config.gan, config.camera, rng, number=number)
         corpus = lift_corpus(self.people, [generator for generator, _ in self._finished])
-        return RefineStage(corpus, self.config.refine, self.config.camera, rng)
+        return RefineStage(corpus, config.refine, config.camera, rng)
 
     def _advance_stage(self) -> None:
         assert isinstance(self._stage, GanStage)
