@@ -104,7 +104,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     The plain values travel as JSON in the header of the one safetensors file, so that a kill at
     any moment leaves either the old checkpoint or the new one.
     """
-    header = {"schema": CHECKPOINT_SCHEMA, "values": json.dumps(checkpoint.values)}
+    header = {"values": json.dumps({"schema": CHECKPOINT_SCHEMA} | checkpoint.values)}
     write_whole(folder / CHECKPOINT, tensor_bytes(checkpoint.tensors, metadata=header))
 
 
@@ -123,6 +123,8 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
         values = json.loads(_header(content)["values"])
     except (SafetensorError, KeyError, ValueError) as error:
         raise InputError(f"{path} is damaged ({error}); delete it to start anew") from error
+    if values.pop("schema", None) != CHECKPOINT_SCHEMA:
+        raise InputError(f"{path} is no {CHECKPOINT_SCHEMA}; delete it to start anew")
     return Checkpoint(tensors, values)
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -130,7 +131,7 @@ class Training:
             ValueError: If stage 2 has not begun.
         """
         if isinstance(self._stage, RefineStage):
-            origin = {"config": config_table(self.config), "people": len(self.people)}
+            origin = {"config": _plain(self.config), "people": len(self.people)}
             return Lifter(copy.deepcopy(self._stage.regressor), origin=origin)
         raise ValueError("there is no lifter before the refine stage; train to the end first")
 
@@ -143,7 +144,7 @@ class Training:
         values = {
             "finished": len(self._finished),
             "stage_step": self._stage.step,
-            "config": config_table(self.config),
+            "config": _plain(self.config),
             "poses_digest": self._poses_digest,
         }
         return Checkpoint(tensors, values)
@@ -170,7 +171,7 @@ class Training:
         values, tensors = checkpoint.values, checkpoint.tensors
         if values["poses_digest"] != self._poses_digest:
             raise InputError("the checkpoint was made from other poses; start a new training")
-        if values["config"] != config_table(self.config):
+        if values["config"] != _plain(self.config):
             raise InputError("the checkpoint was made with another config; start a new training")
         for number in range(values["finished"]):
             assert isinstance(self._stage, GanStage)
@@ -182,3 +183,8 @@ class Training:
 
 def _digest(poses: Float[np.ndarray, "pose 15 3"]) -> str:
     return hashlib.sha256(np.ascontiguousarray(poses).tobytes()).hexdigest()
+
+
+def _plain(config: TrainConfig) -> dict[str, Any]:
+    """Return the settings as they come back from a file, where a tuple is a list."""
+    return dict(json.loads(json.dumps(config_table(config))))
