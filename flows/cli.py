@@ -227,8 +227,7 @@ def lift(
             rendered = render_poses(store, out.absolute() / "poses", model, people or 0)
         else:
             rendered = lift_images(source, out.absolute(), model, people or 0)
-    values = {"lifted": rendered.lifted, "refused": rendered.refused}
-    _show("3D poses", values | {"figures": str(out / "poses")}, as_json)
+    _show("3D poses", asdict(rendered), as_json)
 
 
 @evaluate_app.command("lifter")
@@ -405,6 +404,7 @@ def _show_result(result: "PipelineResult", out: Path, as_json: bool) -> None:
             "registered": f"{trained.model_uri}, alias champion",
             "3D pictures": result.rendered.folder,
             "overview": result.rendered.folder / "overview.png",
+            "to turn them": result.rendered.folder / "viewer.html",
             "keypoints": out / "keypoints.zarr",
             "pages": f"poselift --home {current_workspace().home} ui",
         },

@@ -44,9 +44,7 @@ def pose_pipeline(
     ledger = extract_keypoints(images, store, config.extract, overlays, overwrite)
     export_keypoints(store, out / "exports", config.exports)
     trained = train([store, *map(Path, config.train_on)], config.train)
-    rendered = render_poses(
-        store, out / "poses", trained.model_uri, config.n_people, config.beside or None
-    )
+    rendered = render_poses(store, out / "poses", trained.model_uri, config.n_people, config.beside)
     return PipelineResult(ledger, trained, rendered)
 
 

@@ -7,7 +7,8 @@ from prefect import flow
 from flows.extract import extract_keypoints
 from pose_lib.extraction import ExtractConfig
 from tasks.artifacts import show_pictures
-from tasks.render import Rendered, lift_people, log_figures, render_people, save_poses
+from tasks.registry import label_of
+from tasks.render import Rendered, export_poses, lift_people, log_figures, render_people
 
 
 @flow(name="render-poses", flow_run_name="render {store}")
@@ -16,7 +17,7 @@ def render_poses(
     out: Path,
     model: str = "bundled",
     n_people: int = 12,
-    beside: str | None = None,
+    beside: str = "",
 ) -> Rendered:
     """Lift everybody in the store and draw some of them, to disk, to MLflow and on this page.
 
@@ -25,14 +26,15 @@ def render_poses(
         out: Folder for ``poses3d.npz`` and the figures.
         model: ``bundled``, a lifter's folder, or an MLflow URI.
         n_people: How many people are drawn; the most complete ones.
-        beside: A second model, drawn beside the first.
+        beside: A second model, drawn beside the first; empty for none.
     """
-    lifted = {model: lift_people(store, model)}
-    if beside is not None:
-        lifted[beside] = lift_people(store, beside)
-    save_poses(store, lifted[model], out)
-    pictures, rendered = render_people(store, lifted, out, n_people)
-    show_pictures(pictures, key="poses", title=f"3D poses by {model}")
+    poses = {label_of(model): lift_people(store, model, out / "poses3d.npz")}
+    export_poses(store, out / "poses3d.npz", out / "openpose")
+    if beside:
+        label = label_of(beside)
+        poses[label] = lift_people(store, beside, out / f"poses3d_{label}.npz")
+    pictures, rendered = render_people(store, poses, out, n_people)
+    show_pictures(pictures, key="poses", title=f"3D poses by {' and '.join(poses)}")
     log_figures(out, model)
     return rendered
 

@@ -71,7 +71,7 @@ def prefect_api(workspace: Workspace) -> Iterator[str]:
 @contextlib.contextmanager
 def prefect_server(workspace: Workspace, port: int | None = None) -> Iterator[str]:
     """Run a Prefect server of the working folder on loopback for the block; give its API's URL."""
-    port = port or free_port()
+    port = _untaken(port) if port else free_port()
     url = f"http://{LOOPBACK}:{port}/api"
     command = [sys.executable, "-m", "prefect", "server", "start"]
     command += ["--host", LOOPBACK, "--port", str(port)]
@@ -95,7 +95,7 @@ def announced(url: str, workspace: Workspace) -> Iterator[None]:
 @contextlib.contextmanager
 def mlflow_server(workspace: Workspace, port: int | None = None) -> Iterator[str]:
     """Run an MLflow server with the working folder's runs and models; give its URL."""
-    port = port or free_port()
+    port = _untaken(port) if port else free_port()
     url = f"http://{LOOPBACK}:{port}"
     command = [sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port)]
     command += ["--backend-store-uri", workspace.tracking_uri, "--workers", "1"]
@@ -121,6 +121,17 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])
+
+
+def _untaken(port: int) -> int:
+    """Return the port; else what listens on it would be taken for the server that cannot start."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except (OSError, OverflowError) as error:
+            raise InputError(f"port {port} cannot be used ({error}); name another") from error
+    return port
 
 
 @dataclass(frozen=True)

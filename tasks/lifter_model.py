@@ -6,6 +6,7 @@ pelvis at the origin; NaN for a pose with too few joints to lift.
 """
 
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
@@ -25,8 +26,14 @@ class LifterModel(PythonModel):
         """Load the lifter from the model's artifacts."""
         self.lifter = load_lifter(Path(context.artifacts[ARTIFACT]))
 
-    # Without type hints: MLflow takes those of `predict` for a schema of its own.
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201, ARG002
+    _skip_type_hint_validation = True  # MLflow would warn that arrays are no schema it knows
+
+    def predict(
+        self,
+        context: PythonModelContext,  # noqa: ARG002 - MLflow's signature
+        model_input: np.ndarray,
+        params: dict[str, Any] | None = None,  # noqa: ARG002 - MLflow's signature
+    ) -> np.ndarray:
         """Lift poses, rows of 45 numbers in and out."""
         rows = np.asarray(model_input, dtype=np.float32)
         if rows.ndim != 2 or rows.shape[1] != N_COLUMNS:

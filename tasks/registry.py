@@ -19,7 +19,6 @@ from tasks.tracking import connect, download
 
 MODEL = "pose-lifter"
 CHAMPION = "champion"
-CHALLENGER = "challenger"
 BUNDLED = "bundled"
 
 _N_COLUMNS = 3 * len(BODY_15)
@@ -88,6 +87,11 @@ def run_of(uri: str) -> str | None:
         return None
     connect()
     return mlflow.models.get_model_info(uri).run_id
+
+
+def label_of(uri: str) -> str:
+    """Return a model's short name for people: ``pose-lifter 3``, ``bundled``, a folder's name."""
+    return uri.removeprefix("models:/").replace("/", " ") if ":" in uri else Path(uri).name
 
 
 def list_lifters() -> list[RegisteredLifter]:

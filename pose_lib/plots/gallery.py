@@ -1,0 +1,79 @@
+"""Figures and a page of the people found in many images, as lifted by one model or several."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from jaxtyping import Int, UInt8
+from matplotlib.figure import Figure
+
+from pose_lib.keypoints import Keypoints
+from pose_lib.lifting.lifter import LiftedPoses
+from pose_lib.plots.figures import comparison, pose_grid, triptych
+from pose_lib.plots.viewer import thumbnail, viewer_html
+
+Picture = UInt8[np.ndarray, "height width 3"]
+ReadPicture = Callable[[str], Picture | None]
+"""Gives an image by its name, or None where it is gone."""
+
+
+def person_figure(
+    read: ReadPicture, keypoints: Keypoints, lifted: Mapping[str, LiftedPoses], person: int
+) -> Figure:
+    """Draw one person as a triptych, or as a comparison where several models lifted them.
+
+    Args:
+        lifted: What each model made of all ``keypoints``, by the model's label.
+        person: Row among the people.
+    """
+    photograph, xyc = _photograph(read, keypoints, person), keypoints.keypoints[person]
+    title = keypoints.filename[keypoints.image[person]]
+    first, *others = lifted.values()
+    if not others:
+        pose, filled = first.poses3d[person], first.filled[person]
+        return triptych(photograph, xyc, keypoints.skeleton, pose, filled, title=title)
+    poses = np.stack([by_model.poses3d[person] for by_model in lifted.values()])
+    filled, labels = first.filled[person], list(lifted)
+    return comparison(
+        photograph, xyc, keypoints.skeleton, poses, filled, labels=labels, title=title
+    )
+
+
+def overview_figure(
+    read: ReadPicture, keypoints: Keypoints, lifted: LiftedPoses, people: Int[np.ndarray, "shown"]
+) -> Figure:
+    """Draw several people on one sheet."""
+    return pose_grid(
+        [_photograph(read, keypoints, person) for person in people.tolist()],
+        keypoints.keypoints[people],
+        keypoints.skeleton,
+        lifted.poses3d[people],
+        lifted.filled[people],
+    )
+
+
+def viewer_page(
+    read: ReadPicture, keypoints: Keypoints, lifted: LiftedPoses, people: Int[np.ndarray, "shown"]
+) -> str:
+    """Return a page that needs nothing else, in which each person's pose can be turned by hand."""
+    thumbnails = [
+        thumbnail(
+            _photograph(read, keypoints, person), keypoints.keypoints[person], keypoints.skeleton
+        )
+        for person in people.tolist()
+    ]
+    return viewer_html(
+        lifted.poses3d[people],
+        lifted.filled[people],
+        names=[keypoints.filename[image] for image in keypoints.image[people].tolist()],
+        thumbnails=thumbnails,
+    )
+
+
+def _photograph(read: ReadPicture, keypoints: Keypoints, person: int) -> Picture:
+    """Return the person's picture, or a white one of its size where it is gone."""
+    image = int(keypoints.image[person])
+    picture = read(keypoints.filename[image])
+    if picture is not None:
+        return picture
+    width, height = np.maximum(keypoints.size[image], 1).tolist()
+    return np.full((height, width, 3), 255, np.uint8)
