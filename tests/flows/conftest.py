@@ -1,13 +1,19 @@
-"""One real Prefect server and one working folder for all tests of this folder."""
+"""One real Prefect server, one Dask cluster and one working folder for all tests of this folder."""
 
 import os
-from collections.abc import Iterator
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from flows.services import prefect_api, set_environment
+from flows.services import OFFLINE, QUIET, prefect_api, set_environment
+from pose_lib.sample import sample_images
 from tasks.workspace import HOME_VARIABLE, Workspace
+
+os.environ.update(OFFLINE | QUIET)  # before a test module imports Prefect, which reads it once
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +40,46 @@ def api(workspace: Workspace) -> Iterator[str]:
 def home(tmp_path: Path) -> dict[str, str]:
     """An environment for a `poselift` process with a working folder of its own."""
     return {**os.environ, HOME_VARIABLE: str(tmp_path / "home"), "POSELIFT_WORKERS": "2"}
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Two people, nobody, and a broken file."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name in ("astronaut.jpg", "broken.jpg", "coffee.jpg", "demo_kick.jpg"):
+        shutil.copy(sample_images() / name, folder)
+    return folder
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended, and what it printed."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def poselift(
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> Callable[..., Outcome]:
+    """Run the command line inside this process, in an empty current folder."""
+    from flows.cli import main
+
+    monkeypatch.setenv(HOME_VARIABLE, str(workspace.home))  # put back, whatever a command sets
+    monkeypatch.setenv("POSELIFT_WORKERS", "2")
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["poselift", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Outcome(int(ended.value.code or 0), *capfd.readouterr())
+
+    return run
