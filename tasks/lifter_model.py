@@ -22,11 +22,11 @@ N_COLUMNS = 3 * len(BODY_15)
 class LifterModel(PythonModel):
     """A lifter behind MLflow's interface."""
 
+    _skip_type_hint_validation = True  # MLflow would warn that arrays are no schema it knows
+
     def load_context(self, context: PythonModelContext) -> None:
         """Load the lifter from the model's artifacts."""
         self.lifter = load_lifter(Path(context.artifacts[ARTIFACT]))
-
-    _skip_type_hint_validation = True  # MLflow would warn that arrays are no schema it knows
 
     def predict(
         self,

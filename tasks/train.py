@@ -21,7 +21,7 @@ from pose_lib.formats.lifter_folder import (
 )
 from pose_lib.formats.training_poses import TrainingPoses, read_training_poses
 from pose_lib.lifting.config import TrainConfig
-from pose_lib.lifting.train import StepReport, Training
+from pose_lib.lifting.train import StepReport, Training, use_one_thread
 from pose_lib.plots.figures import png_bytes, training_curves
 from tasks.progress import report_progress
 from tasks.registry import RegisteredLifter, register_lifter
@@ -65,6 +65,7 @@ def train_lifter(data: Sequence[Path], config: TrainConfig) -> TrainedLifter:
     same MLflow run.
     """
     start = time.monotonic()
+    use_one_thread()
     poses = read_training_poses(data)
     place = current_workspace().checkpoints / _training_id(poses, config)
     training, run_id = _begin(poses, config, place)
