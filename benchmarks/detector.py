@@ -33,9 +33,10 @@ def main() -> None:
     files = readable_images(arguments.folder)
     if not files:
         parser.error(f"no readable JPEG file in {arguments.folder}")
-    for content in files:
-        time_parts(detector, content)  # the first run of each size prepares memory and kernels
-    rounds = [[time_parts(detector, content) for content in files] for _ in range(arguments.rounds)]
+    rounds = [
+        [time_image(detector, content, chain_first=number % 2 == 1) for content in files]
+        for number in range(arguments.rounds)
+    ]
     report(rounds, n_people=sum(len(detector.detect(decoded(content))) for content in files))
 
 
