@@ -43,6 +43,19 @@ def test_people_side_by_side_stay_apart(n_people):
     assert_same_people(found[np.argsort(found[:, COCO_18.index("neck"), 0])], people)
 
 
+def test_a_crowd_is_decoded_block_by_block():
+    alone = draw_maps([standing(8, 14)], height=32, width=17)
+    crowd = [np.tile(maps, (1, 8, 9)) for maps in alone]
+    found = decode_people(*crowd, CONFIG).keypoints
+    assert len(found) == 8 * 9
+    np.testing.assert_allclose(
+        found[..., 0] % 17, np.tile(standing(8, 14)[:, 0], (72, 1)), atol=0.05
+    )
+    np.testing.assert_allclose(
+        found[..., 1] % 32, np.tile(standing(8, 14)[:, 1], (72, 1)), atol=0.05
+    )
+
+
 def test_overlapping_people_keep_their_own_limbs():
     people = [standing(25, 18), standing(29.5, 20.5)]
     assert_same_people(decoded(people), people, cells=0.3)
