@@ -19,13 +19,14 @@ from pose_lib.formats.training_poses import read_training_poses
 from pose_lib.lifting.config import GanConfig, RefineConfig, TrainConfig
 from pose_lib.lifting.train import Training
 
-CONFIG = TrainConfig(gan=GanConfig(n_generators=8), refine=RefineConfig(steps=5000))
+CONFIG = TrainConfig(gan=GanConfig(n_generators=6), refine=RefineConfig(steps=6000))
 FOLDER = Path(__file__).parents[1] / "pose_lib" / "data" / "lifter"
 
 
 def main() -> None:
     options = _options()
     torch.set_num_threads(options.threads)
+    torch.set_float32_matmul_precision("medium")  # bfloat16 products, where the processor has them
     training = Training.start(read_training_poses([options.data / TRAINING]).poses, CONFIG)
     for report in training.steps():
         show_progress(report)

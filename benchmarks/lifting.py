@@ -55,6 +55,7 @@ class Row:
 def main() -> None:
     options = _options()
     torch.set_num_threads(options.threads)
+    torch.set_float32_matmul_precision("medium")  # bfloat16 products, where the processor has them
     poses = read_training_poses([options.data / TRAINING]).poses
     truth = read_pose_truth(options.data / TRUTH)
     rows = [row for name in options.rows for row in ROWS[name](poses, truth, options)]

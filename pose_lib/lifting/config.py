@@ -105,7 +105,7 @@ class RefineConfig:
     width: int = 384
     learning_rate: float = 1e-3
     hidden_learning_rate: float = 0.02
-    group_spread: float = 0.1
+    group_spread: float = 0.08
     bone_spread: float = 0.04
     person_spread: float = 0.03
     nose_forward: float = 0.15
@@ -114,7 +114,7 @@ class RefineConfig:
     noise_lowest: float = 0.003
     noise_highest: float = 0.028
     outlier_share: float = 0.025
-    whole_share: float = 0.45
+    whole_share: float = 0.55
 
     def __post_init__(self) -> None:
         _require_positive(self, "steps", "batch", "width", "learning_rate", "hidden_learning_rate")
