@@ -35,8 +35,8 @@ class DetectorConfig:
     """How images are prepared and their maps decoded.
 
     Attributes:
-        input_height: Pixels to which an image's height is scaled. 368 is the height the network
-            was trained at; the keypoints of its COCO people score best there.
+        input_height: Pixels to which an image's height is scaled. On the annotated COCO people
+            368 scores OKS 0.810, 320 0.791 and 432 0.803.
         max_input_pixels: Largest network input. An image that is wider than this allows at
             ``input_height`` is scaled down further, so that memory stays bounded (about 0.3 kB
             for each pixel).
@@ -118,6 +118,8 @@ def load_detector(config: DetectorConfig, *, threads: int | None = None) -> Dete
     if threads is not None:
         torch.set_num_threads(threads)
     network = load_network(bundled_weights(), sha256=BUNDLED_SHA256)
+    # Eager and channels last: 157 ms an image of 656x368 on one core, where a trace frozen and
+    # optimized for inference took 280 with this torch.
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Detector(config, network, weights_sha256=BUNDLED_SHA256)
 
