@@ -10,10 +10,11 @@ from flows.config import PipelineConfig
 from flows.extract import extract_keypoints
 from flows.render import render_poses
 from flows.train import train
+from tasks.artifacts import show_summary
 from tasks.export import ExportFormat, export_people
 from tasks.extract import Ledger
 from tasks.render import Rendered
-from tasks.train import TrainedLifter
+from tasks.train import TrainedLifter, facts
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,11 @@ def pose_pipeline(
     export_keypoints(store, out / "exports", config.exports)
     trained = train([store, *map(Path, config.train_on)], config.train)
     rendered = render_poses(store, out / "poses", trained.model_uri, config.n_people, config.beside)
+    show_summary(ledger, facts(trained), rendered.folder / "overview.png")
     return PipelineResult(ledger, trained, rendered)
 
 
-@flow(name="export-keypoints", flow_run_name="export {store}")
+@flow(name="export-keypoints", flow_run_name="export")
 def export_keypoints(store: Path, out: Path, formats: Sequence[ExportFormat]) -> list[Path]:
     """Write a store's people in other formats, each into a folder of its name."""
     return [export_people(store, kind, out / kind) for kind in formats]

@@ -11,7 +11,7 @@ from tasks.registry import label_of
 from tasks.render import Rendered, export_poses, lift_people, log_figures, render_people
 
 
-@flow(name="render-poses", flow_run_name="render {store}")
+@flow(name="render-poses", flow_run_name="render with {model}")
 def render_poses(
     store: Path,
     out: Path,

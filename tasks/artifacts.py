@@ -3,9 +3,11 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from prefect.artifacts import create_markdown_artifact
 
+from pose_lib.plots.figures import smaller_png
 from tasks.extract import Ledger
 
 MAX_PICTURE_BYTES = 100_000
@@ -22,30 +24,57 @@ class Picture:
 
 def show_ledger(ledger: Ledger) -> None:
     """Put the counts of what became of the images, and what went wrong, on the run's page."""
-    rows = "\n".join(f"| {status} | {count} |" for status, count in ledger.counts.items())
-    text = f"## {ledger.people} people in {ledger.images} images\n\n"
-    text += f"| images | |\n|---|---:|\n{rows}\n"
-    if ledger.reasons:
-        faults = "\n".join(f"| `{name}` | {_cell(reason)} |" for name, reason in ledger.reasons)
-        text += f"\n### Images that could not be used\n\n| image | why |\n|---|---|\n{faults}\n"
-    create_markdown_artifact(text, key="ledger", description="What became of every image")
+    create_markdown_artifact(
+        _ledger_text(ledger), key="ledger", description="What became of every image"
+    )
 
 
 def show_pictures(pictures: Sequence[Picture], *, key: str, title: str) -> None:
     """Put pictures on the run's page, inline."""
-    parts = [f"## {title}\n"]
-    for picture in pictures:
-        if len(picture.png) > MAX_PICTURE_BYTES:
-            raise ValueError(f"{picture.caption}: {len(picture.png)} bytes are too many to inline")
-        encoded = base64.b64encode(picture.png).decode()
-        parts.append(f"**{picture.caption}**\n\n![](data:image/png;base64,{encoded})\n")
-    create_markdown_artifact("\n".join(parts), key=key, description=title)
+    text = "\n".join([f"## {title}\n", *map(_inline, pictures)])
+    create_markdown_artifact(text, key=key, description=title)
+
+
+def show_summary(ledger: Ledger, training: dict[str, str], overview: Path) -> None:
+    """Put the whole run on one page: the ledger, the training, and the people in 3D.
+
+    Args:
+        training: Names and values.
+        overview: PNG with everybody who was drawn.
+    """
+    picture = smaller_png(overview.read_bytes(), max_bytes=MAX_PICTURE_BYTES)
+    parts = [
+        _ledger_text(ledger),
+        f"## Training\n\n{_table(training)}",
+        f"## 3D poses\n\n{_inline(Picture(str(overview.parent), picture))}",
+    ]
+    create_markdown_artifact("\n\n".join(parts), key="summary", description="The whole run")
 
 
 def show_table(rows: dict[str, str], *, key: str, title: str) -> None:
     """Put a table of names and values on the run's page."""
-    lines = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
-    create_markdown_artifact(f"## {title}\n\n| | |\n|---|---|\n{lines}\n", key=key)
+    create_markdown_artifact(f"## {title}\n\n{_table(rows)}", key=key, description=title)
+
+
+def _ledger_text(ledger: Ledger) -> str:
+    counts = {status: str(count) for status, count in ledger.counts.items()}
+    text = f"## {ledger.people} people in {ledger.images} images\n\n{_table(counts)}"
+    if ledger.reasons:
+        faults = {f"`{name}`": reason for name, reason in ledger.reasons}
+        text += f"\n### Images that could not be used\n\n{_table(faults)}"
+    return text
+
+
+def _table(rows: dict[str, str]) -> str:
+    lines = "".join(f"| {_cell(name)} | {_cell(value)} |\n" for name, value in rows.items())
+    return f"| | |\n|---|---|\n{lines}"
+
+
+def _inline(picture: Picture) -> str:
+    if len(picture.png) > MAX_PICTURE_BYTES:
+        raise ValueError(f"{picture.caption}: {len(picture.png)} bytes are too many to inline")
+    encoded = base64.b64encode(picture.png).decode()
+    return f"**{picture.caption}**\n\n![](data:image/png;base64,{encoded})\n"
 
 
 def _cell(text: str) -> str:

@@ -57,7 +57,7 @@ class TrainedLifter:
     resumed_at: int
 
 
-@task(name="train-lifter", task_run_name="train on {data}")
+@task(name="train-lifter")
 def train_lifter(data: Sequence[Path], config: TrainConfig) -> TrainedLifter:
     """Train the GAN and its lifter on 2D poses, store both networks, register the lifter.
 

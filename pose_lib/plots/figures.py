@@ -42,6 +42,8 @@ _LETTERS_PER_INCH = 7  # of the title's font
 _TITLE: dict[str, Any] = {"fontsize": 14, "fontweight": "bold", "color": "#1F2429"}
 _CAPTION: dict[str, Any] = {"fontsize": 11, "color": "#4A5259"}
 _FRAME = "#D3D8DD"
+_SHRINKS = (1.0, 0.85, 0.7, 0.55, 0.4, 0.25)
+_COLORS = (256, 96)
 _VIEWS = {"from the camera": FRONT, "from the right": SIDE}
 
 
@@ -176,13 +178,30 @@ def png_bytes(figure: Figure, *, max_bytes: int | None = None) -> bytes:
     """
     if max_bytes is None:
         return _rendered(figure, figure.dpi)
-    for shrink in (1.0, 0.85, 0.7, 0.55, 0.4, 0.25):
+    for shrink in _SHRINKS:
         picture = Image.open(io.BytesIO(_rendered(figure, shrink * figure.dpi))).convert("RGB")
-        for colors in (256, 96):
+        for colors in _COLORS:
             encoded = _encoded(picture, colors)
             if len(encoded) <= max_bytes:
                 return encoded
     raise ValueError(f"no version of the figure fits into {max_bytes} bytes")
+
+
+def smaller_png(content: bytes, *, max_bytes: int) -> bytes:
+    """Encode a PNG anew, with fewer colors and then fewer pixels until it is small enough.
+
+    Raises:
+        ValueError: If not even a thumbnail fits.
+    """
+    picture = Image.open(io.BytesIO(content)).convert("RGB")
+    for shrink in _SHRINKS:
+        size = [max(1, round(shrink * side)) for side in picture.size]
+        smaller = picture.resize(size, Image.Resampling.LANCZOS)
+        for colors in _COLORS:
+            encoded = _encoded(smaller, colors)
+            if len(encoded) <= max_bytes:
+                return encoded
+    raise ValueError(f"no version of the picture fits into {max_bytes} bytes")
 
 
 def crop_to_person(
