@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import TABLE, photographed, walking_bones
+from made_people import TABLE, photographed, walking_bones
 
 from pose_lib.errors import InputError
 from pose_lib.lifting.bones import (

@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import torch
-from conftest import TABLE, photographed, walking_bones
+from made_people import TABLE, photographed, walking_bones
 
 from pose_lib.lifting.bones import joints_of
 from pose_lib.lifting.evaluate import SCORED_JOINTS, evaluate_lifter, score_poses

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import TABLE, walking_bones
+from made_people import TABLE, walking_bones
 
 from pose_lib.lifting.bones import LEGS, UPPER_BODY, bone_indices, depth_bound
 from pose_lib.lifting.config import CameraConfig, GanConfig

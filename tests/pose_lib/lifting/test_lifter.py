@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import TABLE
+from made_people import TABLE
 
 from pose_lib.errors import InputError
 from pose_lib.formats.lifter_folder import bundled_lifter

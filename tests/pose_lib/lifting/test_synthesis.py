@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import walking_bones
+from made_people import walking_bones
 
 from pose_lib.lifting.bones import AVERAGE_LENGTHS, bone_vectors
 from pose_lib.lifting.config import CameraConfig, RefineConfig

@@ -4,7 +4,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from conftest import TINY
+from made_people import TINY
 
 from pose_lib.errors import InputError
 from pose_lib.lifting.config import GanConfig, RefineConfig, TrainConfig
