@@ -84,7 +84,7 @@ def join_results(
         skeleton=skeleton,
         filename=tuple(names),
         size=np.array([row.size for row in rows], np.int32).reshape(-1, 2),
-        status=np.array([row.status for row in rows], np.uint8),
+        status=np.array([row.status for row in rows], np.int64),
         reason=tuple(row.reason for row in rows),
         keypoints=_joined([row.people.keypoints for row in rows], (0, len(skeleton), 3)),
         image=np.repeat(np.arange(len(rows)), [len(row.people) for row in rows]),
