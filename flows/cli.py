@@ -160,7 +160,7 @@ def export(
         from flows.pipeline import export_keypoints
         from tasks.export import ExportFormat
 
-        (written,) = export_keypoints(store.absolute(), out.absolute(), [ExportFormat(to.value)])
+        written = export_keypoints(store.absolute(), out.absolute(), ExportFormat(to.value))
     _show("Exported", {"format": to.value, "written": str(written)}, as_json)
 
 

@@ -1,6 +1,5 @@
 """Flow: photographs in; keypoints, a trained lifter and 3D poses out."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +12,8 @@ from flows.train import train
 from tasks.artifacts import show_summary
 from tasks.export import ExportFormat, export_people
 from tasks.extract import Ledger
-from tasks.render import Rendered
-from tasks.train import TrainedLifter, facts
+from tasks.render import Rendered, check_model
+from tasks.train import TrainedLifter, check_training_data, facts
 
 
 @dataclass(frozen=True)
@@ -42,15 +41,19 @@ def pose_pipeline(
     """
     store = out / "keypoints.zarr"
     overlays = out / "overlays" if config.overlays else None
+    check_training_data(list(map(Path, config.train_on)))
+    if config.beside:
+        check_model(config.beside)
     ledger = extract_keypoints(images, store, config.extract, overlays, overwrite)
-    export_keypoints(store, out / "exports", config.exports)
+    for kind in config.exports:
+        export_people(store, kind, out / "exports" / kind)
     trained = train([store, *map(Path, config.train_on)], config.train)
     rendered = render_poses(store, out / "poses", trained.model_uri, config.n_people, config.beside)
     show_summary(ledger, facts(trained), rendered.folder / "overview.png")
     return PipelineResult(ledger, trained, rendered)
 
 
-@flow(name="export-keypoints", flow_run_name="export")
-def export_keypoints(store: Path, out: Path, formats: Sequence[ExportFormat]) -> list[Path]:
-    """Write a store's people in other formats, each into a folder of its name."""
-    return [export_people(store, kind, out / kind) for kind in formats]
+@flow(name="export-keypoints", flow_run_name="export {kind}")
+def export_keypoints(store: Path, out: Path, kind: ExportFormat) -> Path:
+    """Write a store's people into a folder in another format."""
+    return export_people(store, kind, out)

@@ -8,7 +8,14 @@ from flows.extract import extract_keypoints
 from pose_lib.extraction import ExtractConfig
 from tasks.artifacts import show_pictures
 from tasks.registry import label_of
-from tasks.render import Rendered, export_poses, lift_people, log_figures, render_people
+from tasks.render import (
+    Rendered,
+    check_model,
+    export_poses,
+    lift_people,
+    log_figures,
+    render_people,
+)
 
 
 @flow(name="render-poses", flow_run_name="render with {model}")
@@ -54,5 +61,6 @@ def lift_images(
         out: Folder for the keypoint store, the 3D poses and the figures.
     """
     store = out / "keypoints.zarr"
+    check_model(model)
     extract_keypoints(images, store, config)
     return render_poses(store, out / "poses", model, n_people)

@@ -45,6 +45,12 @@ class Rendered:
     shown: int
 
 
+@task(name="check-model", task_run_name="check {model}")
+def check_model(model: str) -> None:
+    """Load a lifter for nothing but to fail before long work, not after it."""
+    fetch_lifter(model)
+
+
 @task(name="lift-people", task_run_name="lift with {model}")
 def lift_people(store: Path, model: str, path: Path) -> Path:
     """Lift everybody in the store and write their 3D poses to the npz file ``path``."""

@@ -57,6 +57,13 @@ class TrainedLifter:
     resumed_at: int
 
 
+@task(name="check-training-data")
+def check_training_data(data: Sequence[Path]) -> None:
+    """Read 2D poses for nothing but to fail before long work, not after it."""
+    if data:
+        read_training_poses(data)
+
+
 @task(name="train-lifter")
 def train_lifter(data: Sequence[Path], config: TrainConfig) -> TrainedLifter:
     """Train the GAN and its lifter on 2D poses, store both networks, register the lifter.
