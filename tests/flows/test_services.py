@@ -51,9 +51,9 @@ def fresh(tmp_path):
 
 
 def test_a_configured_api_is_used_as_it_is(fresh, api):
-    with temporary_settings({PREFECT_API_URL: "http://elsewhere:4200/api"}):
-        with prefect_api(fresh) as url:
-            assert url == "http://elsewhere:4200/api"
+    elsewhere = "http://elsewhere:4200/api"
+    with temporary_settings({PREFECT_API_URL: elsewhere}), prefect_api(fresh) as url:
+        assert url == elsewhere
     assert list(fresh.prefect_home.iterdir()) == []
 
 
