@@ -20,6 +20,7 @@ from pose_lib.formats.lifter_folder import (
     save_networks,
 )
 from pose_lib.formats.training_poses import TrainingPoses, read_training_poses
+from pose_lib.formats.whole_file import write_whole
 from pose_lib.lifting.config import TrainConfig
 from pose_lib.lifting.train import StepReport, Training, use_one_thread
 from pose_lib.plots.figures import png_bytes, training_curves
@@ -81,9 +82,8 @@ def train_lifter(data: Sequence[Path], config: TrainConfig) -> TrainedLifter:
         mlflow.log_params(_flat(config_table(config)))
         mlflow.log_dict(config_table(config), "config.json")
         mlflow.set_tags({"data_digest": poses.digest, "data": json.dumps(poses.sources)})
-        place.mkdir(parents=True, exist_ok=True)
-        (place / _RUN_FILE).write_text(json.dumps({"run_id": run.info.run_id}))
-        losses = _train(training, place)
+        write_whole(place / _RUN_FILE, json.dumps({"run_id": run.info.run_id}).encode())
+        _train(training, place)
         registered = _store(training, poses, run.info.run_id)
     shutil.rmtree(place)
     return TrainedLifter(
@@ -91,7 +91,7 @@ def train_lifter(data: Sequence[Path], config: TrainConfig) -> TrainedLifter:
         version=registered.version,
         run_id=run.info.run_id,
         people=len(poses.poses),
-        losses=losses,
+        losses=connect().get_run(run.info.run_id).data.metrics,
         seconds=time.monotonic() - start,
         resumed_at=resumed_at,
     )
@@ -119,20 +119,17 @@ def _begin(poses: TrainingPoses, config: TrainConfig, place: Path) -> tuple[Trai
     return Training.start(poses.poses, config), run_id
 
 
-def _train(training: Training, place: Path) -> dict[str, float]:
-    """Train to the end; report, log and save on the way; return the last losses."""
-    last: dict[str, float] = {}
+def _train(training: Training, place: Path) -> None:
+    """Train to the end; report, log and save on the way."""
     every = max(1, training.total_steps // LOGGED_POINTS)
     saved = time.monotonic()
     for report in training.steps():
         if report.step % every == 0 or report.step == report.total_steps:
             mlflow.log_metrics(_named(report), step=report.step)
             report_progress("training", report.step, report.total_steps, _note(report))
-            last |= _named(report)
         if time.monotonic() - saved > CHECKPOINT_SECONDS:
             save_checkpoint(training.checkpoint(), place)
             saved = time.monotonic()
-    return last
 
 
 def _store(training: Training, poses: TrainingPoses, run_id: str) -> RegisteredLifter:

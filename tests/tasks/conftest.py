@@ -1,0 +1,47 @@
+"""A working folder with a real MLflow database; Prefect runs nowhere here."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from flows.services import OFFLINE, QUIET
+from pose_lib.lifting.config import GanConfig, RefineConfig, TrainConfig
+from tasks.tracking import connect
+from tasks.workspace import HOME_VARIABLE, Workspace
+
+os.environ.update(OFFLINE | QUIET)  # before MLflow and Prefect read them
+
+TINY = TrainConfig(
+    gan=GanConfig(n_generators=1, steps=8, batch=16, width=16, relift_ramp=4),
+    refine=RefineConfig(steps=8, batch=16, width=16),
+)
+"""Settings under which a whole training takes a second."""
+
+
+@pytest.fixture
+def tiny() -> TrainConfig:
+    return TINY
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database with its tables and nothing in them, which take seconds to make."""
+    home = tmp_path_factory.mktemp("empty")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.setenv(HOME_VARIABLE, str(home))
+        connect().search_experiments()
+    return home / "mlflow.db"
+
+
+@pytest.fixture
+def workspace(empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """The current working folder, empty."""
+    workspace = Workspace(tmp_path / "home")
+    workspace.home.mkdir()
+    shutil.copy(empty_database, workspace.home)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv(HOME_VARIABLE, str(workspace.home))
+    return workspace

@@ -1,0 +1,98 @@
+"""Training as a task: one MLflow run however often it is interrupted, and the same losses."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from pose_lib.errors import InputError
+from pose_lib.sample import sample_poses
+from tasks import train
+from tasks.progress import progress_to
+from tasks.tracking import EXPERIMENT, connect
+from tasks.train import check_training_data, train_lifter
+
+DATA = [sample_poses()]
+
+
+class Interrupted(BaseException):
+    """Stands for Ctrl-C or a kill."""
+
+
+def test_an_interrupted_training_goes_on_in_its_run_as_if_nothing_had_been(
+    workspace, tiny, monkeypatch
+):
+    monkeypatch.setattr(train, "CHECKPOINT_SECONDS", 0)
+    for step in (5, 12):  # once in each stage
+        _train_until(step, tiny)
+    resumed = train_lifter.fn(DATA, tiny)
+    (only,) = _runs()
+    assert resumed.run_id == only.info.run_id
+    assert resumed.resumed_at == 11
+    assert only.info.status == "FINISHED"
+
+    undisturbed = train_lifter.fn(DATA, tiny)  # a finished training is not gone on with
+    assert (undisturbed.resumed_at, undisturbed.version) == (0, 2)
+    assert undisturbed.run_id != resumed.run_id
+    assert undisturbed.losses == resumed.losses
+    assert _losses(undisturbed.run_id) == _losses(resumed.run_id)
+
+
+def test_without_a_checkpoint_a_training_begins_again_in_its_run(workspace, tiny):
+    _train_until(5, tiny)
+    resumed = train_lifter.fn(DATA, tiny)
+    (only,) = _runs()
+    assert (resumed.resumed_at, resumed.run_id) == (0, only.info.run_id)
+
+
+def test_other_settings_or_a_deleted_run_make_a_new_run(workspace, tiny, monkeypatch):
+    monkeypatch.setattr(train, "CHECKPOINT_SECONDS", 0)
+    _train_until(5, tiny)
+    _train_until(5, replace(tiny, seed=1))
+    assert len(_runs()) == 2
+    for run in _runs():
+        connect().delete_run(run.info.run_id)
+    _train_until(5, tiny)
+    assert len(_runs()) == 1
+
+
+def test_a_run_tells_settings_data_and_every_step(workspace, tiny):
+    trained = train_lifter.fn(DATA, tiny)
+    run = connect().get_run(trained.run_id)
+    assert run.data.params["gan.steps"] == "8"
+    assert json.loads(run.data.tags["data"]) == [[str(sample_poses()), 2000]]
+    assert trained.people == 2000
+    assert set(_losses(trained.run_id)["gan_1/generator_loss"]) == set(range(1, 9))
+    assert set(_losses(trained.run_id)["refine/joint_error"]) == set(range(9, 17))
+    assert list(workspace.checkpoints.iterdir()) == []
+
+
+def test_bad_training_data_is_found_before_any_run_is_made(workspace, tiny, tmp_path):
+    for attempt in (check_training_data.fn, lambda data: train_lifter.fn(data, tiny)):
+        with pytest.raises(InputError, match=r"missing\.npz"):
+            attempt([tmp_path / "missing.npz"])
+    assert connect().get_experiment_by_name(EXPERIMENT) is None
+    check_training_data.fn([])  # no more data than the run's own is fine
+
+
+def _train_until(step, config):
+    def stop(progress):
+        if progress.done >= step:
+            raise Interrupted
+
+    with pytest.raises(Interrupted), progress_to(stop):
+        train_lifter.fn(DATA, config)
+
+
+def _runs():
+    client = connect()
+    return client.search_runs([client.get_experiment_by_name(EXPERIMENT).experiment_id])
+
+
+def _losses(run_id):
+    client = connect()
+    names = client.get_run(run_id).data.metrics
+    return {
+        name: {point.step: point.value for point in client.get_metric_history(run_id, name)}
+        for name in names
+    }
