@@ -36,6 +36,17 @@ def test_the_server_and_its_children_end_with_the_process_that_asked(ending):
     assert left_over(mark) == []
 
 
+def test_the_server_ends_with_a_guardian_that_is_told_to_end():
+    mark = marked()
+    command = [sys.executable, "-m", "flows.guardian", sys.executable, "-c", SLEEP]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, env={**os.environ, **mark}) as guardian:
+        _wait_for(mark, processes=2)
+        time.sleep(0.5)  # until it listens to the signal
+        guardian.terminate()
+        guardian.wait(timeout=30)
+        assert left_over(mark) == []
+
+
 def test_a_server_that_ignores_the_polite_signal_is_killed():
     mark = marked()
     asking = _ask(STUBBORN, mark)
