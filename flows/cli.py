@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -328,18 +328,21 @@ def _options(
 def main() -> None:
     """Run the command line: 0 on success, 1 on a failed run, 2 on wrong usage or bad input."""
     try:
-        sys.exit(app(standalone_mode=False, prog_name="poselift"))
+        status = app(standalone_mode=False, prog_name="poselift")
     except InputError as error:
         _end(str(error), BAD_INPUT)
     except typer.TyperException as error:
         _end(error.format_message(), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        _end("interrupted; run the same command again to go on", INTERRUPTED)
+        status = INTERRUPTED
     except Exception as error:
         if os.environ.get("POSELIFT_DEBUG"):
             traceback.print_exc()
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         _end(f"failed: {reason} (POSELIFT_DEBUG=1 shows more)", 1)
+    if status == INTERRUPTED:  # which Typer returns for Ctrl-C inside a command
+        _end("interrupted; run the same command again to go on", INTERRUPTED)
+    sys.exit(status)
 
 
 @contextlib.contextmanager
@@ -441,7 +444,7 @@ def _wait_for_ever() -> None:
     threading.Event().wait()
 
 
-def _end(message: str, status: int) -> None:
+def _end(message: str, status: int) -> NoReturn:
     print(f"poselift: {message}", file=sys.stderr)
     sys.exit(status)
 

@@ -199,6 +199,13 @@ def test_every_odd_picture_has_a_row_and_an_export_of_its_own(api, poselift, mat
     assert len(list((tmp_path / "openpose").rglob("*_keypoints.json"))) == len(found)
 
 
+def test_images_without_people_give_pages_without_people(api, poselift, materials):
+    outcome = poselift("lift", "full.zarr", "--out", "lifted", "--json")
+    assert outcome.status == 0, outcome.err
+    assert json.loads(outcome.out)["lifted"] == 0
+    assert (materials / "lifted" / "poses" / "viewer.html").is_file()
+
+
 def test_the_ledger_is_told_to_people_and_to_programs(poselift, materials):
     assert "images  1" in re.sub(" +", "  ", poselift("status", "full.zarr").out)
     ledger = json.loads(poselift("status", "full.zarr", "--json").out)

@@ -63,6 +63,7 @@ class Run:
 
     folder: Path
     interrupted: int
+    last_words: str
     left_by_interrupted: list[str]
     interrupted_run: str
     status: int
@@ -87,8 +88,8 @@ def run(tmp_path_factory):
     interrupted = _start(folder, mark)
     _read_until(interrupted.stderr, r"training: \d+ of 100")
     os.killpg(interrupted.pid, signal.SIGINT)  # what a terminal does on Ctrl-C
-    _, err = interrupted.communicate(timeout=60)
-    assert "Traceback" not in err
+    _, last_words = interrupted.communicate(timeout=60)
+    assert "Traceback" not in last_words
     left_by_interrupted = left_over(mark)
     (first_run,) = _runs(folder)
 
@@ -98,6 +99,7 @@ def run(tmp_path_factory):
     return Run(
         folder,
         interrupted.returncode,
+        last_words,
         left_by_interrupted,
         first_run.info.run_id,
         finished.returncode,
@@ -116,6 +118,7 @@ def registry(run, monkeypatch):
 
 def test_ctrl_c_while_training_ends_with_130_and_leaves_no_process(run):
     assert run.interrupted == 130
+    assert "interrupted; run the same command again" in run.last_words
     assert run.left_by_interrupted == []
 
 
