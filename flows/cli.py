@@ -18,7 +18,8 @@ import typer
 
 from flows.console import progress_bars, say, show_summary, show_table
 from pose_lib.errors import InputError
-from tasks.workspace import HOME_VARIABLE, current_workspace
+from tasks.progress import report_progress
+from tasks.workspace import DEFAULT_HOME, HOME_VARIABLE, current_workspace
 
 if TYPE_CHECKING:
     from flows.config import PipelineConfig
@@ -90,7 +91,7 @@ def demo(out: Out = Path("poselift-demo"), as_json: Json = False) -> None:
         result = pose_pipeline(demo_images(), out.absolute(), demo_config())
     _show_result(result, out, as_json)
     if not as_json:
-        print("\nThe lifter of the demo is trained for a minute on 2,000 poses: a demo model.")
+        print("\nThe lifter trained here saw 2,000 poses for less than a minute: a demo model.")
         print("The figures show it beside the bundled lifter, which is trained on MPII.")
 
 
@@ -353,8 +354,11 @@ def _session(workers: int | None = None) -> Iterator[None]:
     _set_up()
     from flows.services import prefect_api
 
-    with prefect_api(current_workspace()), progress_bars():
-        yield
+    with progress_bars():
+        report_progress("start", 0, 1, "Prefect API")
+        with prefect_api(current_workspace()) as url:
+            report_progress("start", 1, 1, url)
+            yield
 
 
 def _set_up() -> None:
@@ -405,14 +409,21 @@ def _show_result(result: "PipelineResult", out: Path, as_json: bool) -> None:
             "trained on": f"{trained.people} 2D poses in {trained.seconds:.0f} s",
             "GAN at its end": _counted(_rounded(gan)).replace("gan_1/", ""),
             "registered": f"{trained.model_uri}, alias champion",
-            "3D pictures": result.rendered.folder,
-            "overview": result.rendered.folder / "overview.png",
-            "to turn them": result.rendered.folder / "viewer.html",
             "keypoints": out / "keypoints.zarr",
-            "pages": f"poselift --home {current_workspace().home} ui",
+            "3D pictures": out / "poses",
+            "all at a glance": out / "poses" / "overview.png",
+            "to turn by hand": out / "poses" / "viewer.html",
+            "Prefect, MLflow": f"{_command()} ui   serves the pages of this run",
         },
     )
     _show_faults(ledger.reasons)
+
+
+def _command() -> str:
+    """Return how this program was called, with the working folder where it is not the usual one."""
+    home = current_workspace().home
+    usual = home == DEFAULT_HOME.absolute()
+    return sys.argv[0] if usual else f"{sys.argv[0]} --home {home}"
 
 
 def _show(title: str, values: dict[str, Any], as_json: bool) -> None:

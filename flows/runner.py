@@ -7,7 +7,11 @@ environment and not by a flow's parameters:
 ``POSELIFT_WORKERS``       worker processes of the local cluster, by default one per core
 """
 
+import contextlib
 import os
+import signal
+from collections.abc import Iterator
+from multiprocessing import resource_tracker
 from typing import Any
 
 from distributed import LocalCluster
@@ -26,13 +30,14 @@ def dask_runner() -> TaskRunner[Any]:
 
 def local_cluster() -> LocalCluster:
     """Start one single-threaded worker process per core, all on the loopback address."""
-    return LocalCluster(
-        n_workers=worker_count(),
-        threads_per_worker=1,  # the network runs best with one thread per process
-        host="127.0.0.1",
-        dashboard_address="127.0.0.1:0",  # None would listen on all interfaces
-        silence_logs=50,
-    )
+    with _children_deaf_to_ctrl_c():
+        return LocalCluster(
+            n_workers=worker_count(),
+            threads_per_worker=1,  # the network runs best with one thread per process
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",  # None would listen on all interfaces
+            silence_logs=50,
+        )
 
 
 def worker_count() -> int:
@@ -55,3 +60,17 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def _children_deaf_to_ctrl_c() -> Iterator[None]:
+    """Keep SIGINT from all threads made in the block, and from all processes that these start.
+
+    A terminal sends it to workers too, which print tracebacks; only the run should act on it.
+    """
+    resource_tracker.ensure_running()  # else its start would lift the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
