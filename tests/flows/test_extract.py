@@ -3,7 +3,10 @@
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import threading
+import time
 from collections import Counter
 
 import cv2
@@ -11,6 +14,7 @@ import psutil
 import pytest
 import zarr
 from distributed import Client
+from left_over import left_over, marked, running
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     ArtifactFilter,
@@ -27,6 +31,7 @@ from pose_lib.formats.keypoint_store import read_keypoints
 from pose_lib.openpose.detector import DetectorConfig
 from pose_lib.sample import sample_images
 from tasks.extract import Survey, plan_missing_shards
+from tasks.workspace import HOME_VARIABLE
 
 QUICK = ExtractConfig(DetectorConfig(input_height=176), images_per_shard=2)
 STATUS = {
@@ -115,6 +120,26 @@ def test_a_worker_killed_in_the_middle_of_a_shard_changes_nothing(
         _assert_same_people(one, name, other, name)
 
 
+def test_ctrl_c_while_workers_compute_leaves_no_process(workspace, store, tmp_path):
+    mark = marked()
+    environment = {**os.environ, **mark, HOME_VARIABLE: str(tmp_path / "home")}
+    environment.pop("PREFECT_API_URL", None)  # a run with a server of its own
+    run = subprocess.Popen(
+        [sys.executable, "-m", "flows.cli", "extract", sample_images(), "--store", store],
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while len([process for process in running(mark) if _is_dask_worker(process)]) < 2:
+        assert run.poll() is None, run.stderr.read()
+        time.sleep(0.05)
+    os.killpg(run.pid, signal.SIGINT)  # what a terminal does
+    assert "Traceback" not in run.communicate(timeout=60)[1]
+    assert run.returncode == 130
+    assert left_over(mark) == []
+
+
 def test_a_million_images_are_at_most_a_hundred_tasks(store):
     names = tuple(f"{index:07}.jpg" for index in range(1_000_000))
     survey = Survey(ImageSource(store.parent, names), dict(zip(names, names, strict=True)))
@@ -149,6 +174,10 @@ class _WorkerKiller:
                     self.victim = self._pids[address]
                     os.kill(self.victim, signal.SIGKILL)
                     return
+
+
+def _is_dask_worker(process):
+    return any("spawn_main" in word for word in process.info["cmdline"] or [])
 
 
 def _status(keypoints):
