@@ -1,8 +1,9 @@
 """Reader of 3D truth files: poses whose 2D and 3D are both known, for evaluation only."""
 
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Float
@@ -45,10 +46,12 @@ def read_pose_truth(path: Path) -> PoseTruth:
     """
     arrays = _read_arrays(path)
     joints = [str(name) for name in arrays["joints"].reshape(-1)]
-    n_poses = len(arrays["joints3d_cam"])
+    n_poses = arrays["joints3d_cam"].shape[0] if arrays["joints3d_cam"].ndim else 0
     _require_shape(path, "joints3d_cam", arrays["joints3d_cam"], (n_poses, len(joints), 3))
     for key in _KEYS[:2]:
         _require_shape(path, key, arrays[key], (n_poses, len(BODY_25), 3))
+    if not n_poses or not np.isfinite(arrays["joints3d_cam"]).all():
+        raise InputError(f"{path}: joints3d_cam must hold at least one pose and no NaN")
     return PoseTruth(
         clean=convert_keypoints(nan_where_missing(arrays["kp2d_body25"]), BODY_25, BODY_15),
         noisy=convert_keypoints(nan_where_missing(arrays["kp2d_body25_noisy"]), BODY_25, BODY_15),
@@ -57,19 +60,20 @@ def read_pose_truth(path: Path) -> PoseTruth:
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    if path.is_file() and not zipfile.is_zipfile(path):
+        raise InputError(f"cannot read the 3D truth file {path}: it is no .npz archive")
     try:
         with np.load(path, allow_pickle=False) as archive:
-            missing = [key for key in _KEYS if key not in archive]
-            if missing:
-                raise InputError(
-                    f"{path} is no 3D truth file: it lacks {', '.join(missing)} "
-                    f"(needed: {', '.join(_KEYS)})"
-                )
-            return {key: archive[key] for key in _KEYS}
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
-        if isinstance(error, InputError):
-            raise
+            found = archive.files
+            arrays = {key: archive[key] for key in _KEYS if key in found}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"cannot read the 3D truth file {path}: {error}") from error
+    if missing := [key for key in _KEYS if key not in arrays]:
+        raise InputError(
+            f"{path} is no 3D truth file: it lacks {', '.join(missing)} "
+            f"(needed: {', '.join(_KEYS)})"
+        )
+    return arrays
 
 
 def _require_shape(path: Path, key: str, array: np.ndarray, shape: tuple[int, ...]) -> None:

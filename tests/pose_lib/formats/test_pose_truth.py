@@ -57,6 +57,8 @@ def test_a_joint_without_confidence_is_missing(tmp_path):
         ({"kp2d_body25": None}, "lacks kp2d_body25"),
         ({"joints3d_cam": np.zeros((N_POSES, 3, 3))}, "joints3d_cam must hold"),
         ({"joints3d_cam": np.zeros((0,))}, "joints3d_cam must hold"),
+        ({"joints3d_cam": np.array(3.0)}, "joints3d_cam must hold"),
+        ({"joints3d_cam": np.full((N_POSES, 15, 3), np.nan)}, "no NaN"),
         ({"kp2d_body25": np.zeros((N_POSES, 18, 3))}, "kp2d_body25 must hold"),
         ({"kp2d_body25_noisy": np.zeros((N_POSES, 25, 3), int)}, "kp2d_body25_noisy must hold"),
         ({"joints": np.array(["x"] * len(NAMES))}, "no joint 'nose'"),
@@ -77,6 +79,12 @@ def test_a_file_that_is_no_npz_is_refused(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(InputError, match="cannot read"):
         read_pose_truth(path)
+
+
+def test_an_npy_file_is_refused(tmp_path):
+    np.save(tmp_path / "truth.npy", arrays()["joints3d_cam"])
+    with pytest.raises(InputError, match=r"no \.npz archive"):
+        read_pose_truth(tmp_path / "truth.npy")
 
 
 def test_a_file_that_does_not_exist_is_refused(tmp_path):
