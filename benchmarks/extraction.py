@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from flows.runner import KEEP_MEMORY
 from flows.services import prefect_api, set_environment
 from pose_lib.formats.images import ImageSource, find_images
 from pose_lib.openpose.detector import DetectorConfig, load_detector, prepare_image
@@ -29,6 +30,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     os.environ["POSELIFT_WORKERS"] = str(arguments.workers)
+    os.environ.update(KEEP_MEMORY)  # for the processes of the bare network, as for the workers
     source = find_images(arguments.images)
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Path(folder))
