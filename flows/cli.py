@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from flows.console import progress_bars, say, show_summary, show_table
+from flows.services import prefect_api, set_environment
 from pose_lib.errors import InputError
 from tasks.progress import report_progress
 from tasks.workspace import DEFAULT_HOME, HOME_VARIABLE, current_workspace
@@ -114,12 +115,12 @@ def run(
 
     A half-finished run in the same folder goes on where it stopped.
     """
+    settings = _settings(
+        config, train_on=train_on, people=people, input_height=input_height, seed=seed
+    )
     with _session(workers):
         from flows.pipeline import pose_pipeline
 
-        settings = _settings(
-            config, train_on=train_on, people=people, input_height=input_height, seed=seed
-        )
         result = pose_pipeline(images, out.absolute(), settings, overwrite)
     _show_result(result, out, as_json)
 
@@ -138,10 +139,10 @@ def extract(
     as_json: Json = False,
 ) -> None:
     """Find the people in images with OpenPose; run again to go on or to take in new images."""
+    settings = _settings(config, input_height=input_height).extract
     with _session(workers):
         from flows.extract import extract_keypoints
 
-        settings = _settings(config, input_height=input_height).extract
         drawn = overlays.absolute() if overlays else None
         ledger = extract_keypoints(images, store.absolute(), settings, drawn, overwrite)
     _show(f"{store}", {"images": ledger.images, "people": ledger.people} | ledger.counts, as_json)
@@ -200,10 +201,10 @@ def train(
 
     An interrupted training goes on from its checkpoint.
     """
+    settings = _settings(config, seed=seed).train
     with _session():
         from flows.train import train as train_flow
 
-        settings = _settings(config, seed=seed).train
         trained = train_flow([path.absolute() for path in data], settings)
     _show("Trained", asdict(trained), as_json)
 
@@ -259,7 +260,6 @@ def list_models(as_json: Json = False) -> None:
     """List the registered lifters, newest first."""
     from tasks.registry import as_table, list_lifters
 
-    _set_up()
     rows = as_table(list_lifters())
     if as_json:
         print(json.dumps({"models": rows}))
@@ -273,7 +273,6 @@ def promote(version: Annotated[int, typer.Argument(help="Version number.")]) -> 
     """Make a version the champion."""
     from tasks.registry import promote as promote_version
 
-    _set_up()
     print(f"champion: {promote_version(version).uri}")
 
 
@@ -282,7 +281,6 @@ def rollback() -> None:
     """Make the version before the champion the champion."""
     from tasks.registry import rollback as roll_back
 
-    _set_up()
     print(f"champion: {roll_back().uri}")
 
 
@@ -301,7 +299,6 @@ def ui(
     mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow pages.")] = 5000,
 ) -> None:
     """Serve the Prefect and MLflow pages of this working folder until Ctrl-C."""
-    _set_up()
     from flows.services import announced, mlflow_server, prefect_server
 
     workspace = current_workspace()
@@ -324,6 +321,7 @@ def _options(
 ) -> None:
     if home is not None:
         os.environ[HOME_VARIABLE] = str(home.absolute())
+    set_environment(current_workspace())
 
 
 def main() -> None:
@@ -351,20 +349,11 @@ def _session(workers: int | None = None) -> Iterator[None]:
     """Have a Prefect API and progress bars for the block."""
     if workers is not None:
         os.environ["POSELIFT_WORKERS"] = str(workers)
-    _set_up()
-    from flows.services import prefect_api
-
     with progress_bars():
         report_progress("start", 0, 1, "Prefect API")
         with prefect_api(current_workspace()) as url:
             report_progress("start", 1, 1, url)
             yield
-
-
-def _set_up() -> None:
-    from flows.services import set_environment
-
-    set_environment(current_workspace())
 
 
 def _settings(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pose_lib.errors import InputError
-from tasks.workspace import HOME_VARIABLE, Workspace
+from tasks.workspace import HOME_VARIABLE, Workspace, make_folder
 
 LOOPBACK = "127.0.0.1"
 START_SECONDS = 120.0
@@ -47,7 +47,6 @@ def set_environment(workspace: Workspace) -> None:
     for name, value in {**OFFLINE, **QUIET}.items():
         os.environ.setdefault(name, value)
     os.environ[HOME_VARIABLE] = str(workspace.home)
-    make_folder(workspace.prefect_home)
 
 
 @contextlib.contextmanager
@@ -94,7 +93,10 @@ def announced(url: str, workspace: Workspace) -> Iterator[None]:
 
 @contextlib.contextmanager
 def mlflow_server(workspace: Workspace, port: int | None = None) -> Iterator[str]:
-    """Run an MLflow server with the working folder's runs and models; give its URL."""
+    """Give the URL of the MLflow server that is set, else run one for the working folder."""
+    if not workspace.tracks_locally:
+        yield workspace.tracking_uri
+        return
     port = _untaken(port) if port else free_port()
     url = f"http://{LOOPBACK}:{port}"
     command = [sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port)]
@@ -102,18 +104,6 @@ def mlflow_server(workspace: Workspace, port: int | None = None) -> Iterator[str
     with _guarded(command, workspace.home / "mlflow-server.log") as server:
         server.wait_until_healthy(f"{url}/health")
         yield url
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder and its parents.
-
-    Raises:
-        InputError: If that is not allowed there, or a file is in the way.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot make the folder {folder}: {error.strerror or error}") from error
 
 
 def free_port() -> int:
@@ -157,6 +147,7 @@ class _Server:
 def _guarded(
     command: list[str], log: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[_Server]:
+    make_folder(log.parent)
     with log.open("ab") as output:
         guardian = subprocess.Popen(
             [sys.executable, "-m", "flows.guardian", *command],

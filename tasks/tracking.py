@@ -11,7 +11,7 @@ from mlflow.entities import Run
 from prefect.runtime import flow_run
 
 from pose_lib.errors import InputError
-from tasks.workspace import current_workspace
+from tasks.workspace import current_workspace, make_folder
 
 EXPERIMENT = "pose-lifting"
 
@@ -19,7 +19,7 @@ EXPERIMENT = "pose-lifting"
 def connect() -> MlflowClient:
     """Use the MLflow server that is set, else the SQLite database in the working folder."""
     workspace = current_workspace()
-    workspace.home.mkdir(parents=True, exist_ok=True)
+    make_folder(workspace.home)
     mlflow.set_tracking_uri(workspace.tracking_uri)
     return MlflowClient()
 

@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from pose_lib.errors import InputError
+
 HOME_VARIABLE = "POSELIFT_HOME"
 DEFAULT_HOME = Path(".poselift")
 
@@ -44,3 +46,15 @@ class Workspace:
 def current_workspace() -> Workspace:
     """Return the working folder: ``$POSELIFT_HOME``, else ``.poselift`` in the current folder."""
     return Workspace(Path(os.environ.get(HOME_VARIABLE) or DEFAULT_HOME).absolute())
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and its parents.
+
+    Raises:
+        InputError: If that is not allowed there, or a file is in the way.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the folder {folder}: {error.strerror or error}") from error
