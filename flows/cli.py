@@ -212,7 +212,11 @@ def train(
 @app.command()
 def lift(
     source: Annotated[
-        str, typer.Argument(help="Photo, folder, glob, video, or a store.", metavar="INPUT")
+        str,
+        typer.Argument(
+            help="Photo, folder, glob, video, store, or OpenPose JSON (file or folder).",
+            metavar="INPUT",
+        ),
     ],
     out: Out,
     model: Model = "bundled",
@@ -220,15 +224,18 @@ def lift(
     workers: Workers = None,
     as_json: Json = False,
 ) -> None:
-    """Go from photographs, or a store, to 3D poses with a trained lifter."""
+    """Go from photographs, or keypoints, to 3D poses with a trained lifter."""
+    path, n_people = Path(source).absolute(), people or 0
     with _session(workers):
-        from flows.render import lift_images, render_poses
+        from flows.render import lift_images, lift_openpose, render_poses
+        from pose_lib.formats.openpose_json import holds_openpose
 
-        if Path(source).suffix == ".zarr":
-            store = Path(source).absolute()
-            rendered = render_poses(store, out.absolute() / "poses", model, people or 0)
+        if path.suffix == ".zarr":
+            rendered = render_poses(path, out.absolute() / "poses", model, n_people)
+        elif holds_openpose(path):
+            rendered = lift_openpose(path, out.absolute(), model, n_people)
         else:
-            rendered = lift_images(source, out.absolute(), model, people or 0)
+            rendered = lift_images(source, out.absolute(), model, n_people)
     _show("3D poses", asdict(rendered), as_json)
 
 

@@ -7,6 +7,7 @@ from prefect import flow
 from flows.extract import extract_keypoints
 from pose_lib.extraction import ExtractConfig
 from tasks.artifacts import show_pictures
+from tasks.imports import import_openpose
 from tasks.registry import label_of
 from tasks.render import (
     Rendered,
@@ -63,4 +64,17 @@ def lift_images(
     store = out / "keypoints.zarr"
     check_model(model)
     extract_keypoints(images, store, config)
+    return render_poses(store, out / "poses", model, n_people)
+
+
+@flow(name="lift-openpose", flow_run_name="lift {source}")
+def lift_openpose(source: Path, out: Path, model: str = "bundled", n_people: int = 12) -> Rendered:
+    """Go from OpenPose JSON to 3D poses with a lifter that is already trained.
+
+    Args:
+        source: A file, or a folder that is searched to all depths.
+        out: Folder for the keypoint store, the 3D poses and the figures.
+    """
+    check_model(model)
+    store = import_openpose(source, out / "keypoints.zarr")
     return render_poses(store, out / "poses", model, n_people)

@@ -48,7 +48,7 @@ def read_lifted_poses(path: Path) -> LiftedPoses:
         with np.load(path, allow_pickle=False) as arrays:
             refused = tuple(str(reason) for reason in arrays["refused"])
             return LiftedPoses(arrays["poses3d"], arrays["filled"], refused)
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
         raise InputError(f"cannot read 3D poses from {path}: {error}") from error
 
 

@@ -80,6 +80,11 @@ def read_openpose(source: Path, *, skeleton: Skeleton | None = None) -> Keypoint
     return _keypoints(images, skeleton or _recognize(images, people, source), source)
 
 
+def holds_openpose(path: Path) -> bool:
+    """Tell whether this is a JSON file, or a folder with files named as OpenPose names them."""
+    return path.suffix == ".json" or any(path.rglob(f"*{SUFFIX}"))
+
+
 def json_names(names: Sequence[str]) -> list[str]:
     """Return the path of each image's JSON: ``<stem>_keypoints.json`` beside where the image is.
 

@@ -70,10 +70,11 @@ def viewer_page(
 
 
 def _photograph(read: ReadPicture, keypoints: Keypoints, person: int) -> Picture:
-    """Return the person's picture, or a white one of its size where it is gone."""
+    """Return the person's picture, or a white one in which they fit where it is gone."""
     image = int(keypoints.image[person])
     picture = read(keypoints.filename[image])
     if picture is not None:
         return picture
-    width, height = np.maximum(keypoints.size[image], 1).tolist()
+    reach = np.nanmax(keypoints.keypoints[person, :, :2], axis=0, initial=0)
+    width, height = np.maximum(keypoints.size[image], np.ceil(1.1 * reach) + 1).astype(int).tolist()
     return np.full((height, width, 3), 255, np.uint8)

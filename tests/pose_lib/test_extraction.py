@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from pose_lib.extraction import ExtractConfig, extract_image, join_results
+from pose_lib.formats.images import UnreadableImage
+from pose_lib.keypoints import ImageStatus, People
+from pose_lib.skeleton import COCO_18
+
+PICTURE = np.zeros((40, 60, 3), np.uint8)
+
+
+def detecting(n_people):
+    def detect(_picture):
+        return People(np.ones((n_people, 18, 3), np.float32), np.ones(n_people, np.float32))
+
+    return detect
+
+
+def raising(error):
+    def do(*_arguments):
+        raise error
+
+    return do
+
+
+def test_a_picture_with_people_is_ok_and_keeps_its_size():
+    result = extract_image(lambda: PICTURE, detecting(2), COCO_18)
+    assert (result.status, result.size, result.reason) == (ImageStatus.OK, (60, 40), "")
+    assert len(result.people) == 2
+
+
+def test_a_picture_without_people_is_data_too():
+    result = extract_image(lambda: PICTURE, detecting(0), COCO_18)
+    assert (result.status, result.size) == (ImageStatus.NO_PERSON, (60, 40))
+
+
+def test_an_unreadable_picture_says_why():
+    result = extract_image(raising(UnreadableImage("cut short")), detecting(1), COCO_18)
+    assert (result.status, result.reason) == (ImageStatus.UNREADABLE, "cut short")
+
+
+def test_a_picture_that_the_detector_fails_on_does_not_take_others_along():
+    result = extract_image(lambda: PICTURE, raising(RuntimeError("two\nlines")), COCO_18)
+    assert (result.status, result.reason) == (ImageStatus.FAILED, "RuntimeError: two lines")
+
+
+def test_people_of_several_images_are_joined_in_the_order_of_their_images():
+    results = [extract_image(lambda: PICTURE, detecting(n), COCO_18) for n in (2, 0, 1)]
+    keypoints = join_results(["a", "b", "c"], results, COCO_18)
+    assert keypoints.image.tolist() == [0, 0, 2]
+    assert keypoints.status.tolist() == [ImageStatus.OK, ImageStatus.NO_PERSON, ImageStatus.OK]
+
+
+def test_no_images_give_an_empty_table():
+    assert join_results([], [], COCO_18).n_images == 0
+
+
+@pytest.mark.parametrize("option", ["images_per_shard", "max_pixels"])
+def test_settings_that_make_no_sense_are_refused(option):
+    with pytest.raises(ValueError, match=option):
+        ExtractConfig(**{option: 0})
