@@ -1,18 +1,10 @@
-import json
-
 import cv2
 import numpy as np
 import pytest
 
-from pose_lib.keypoint_metrics import match_people, oks, pckh
+from benchmarks.keypoints import limb_joints_right, person_similarities
 from pose_lib.openpose.detector import DetectorConfig, input_size, load_detector, prepare_image
-from pose_lib.skeleton import COCO_17, COCO_18, MPII_16
-
-LIMB_JOINTS = tuple(
-    f"{side}_{part}"
-    for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
-    for side in ("left", "right")
-)
+from pose_lib.skeleton import COCO_18
 
 
 @pytest.fixture(scope="module")
@@ -27,43 +19,13 @@ def seated(shared):
 
 
 def test_limb_joints_of_the_mpii_people_are_found(detector, shared):
-    folder = shared / "data/mpii/images"
-    right = annotated = 0
-    for name, people in json.loads((folder / "ground_truth.json").read_text())["images"].items():
-        xy = np.array([person["joints"] for person in people])
-        visible = np.array([person["visible"] for person in people])[..., None] > 0
-        truth = np.concatenate([xy, visible], axis=-1)
-        head = xy[:, MPII_16.indices(("head_top", "upper_neck"))]
-        counts = pckh(
-            detector.detect(cv2.imread(str(folder / name))).keypoints[
-                :, COCO_18.indices(LIMB_JOINTS)
-            ],
-            truth[:, MPII_16.indices(LIMB_JOINTS)],
-            np.linalg.norm(head[:, 0] - head[:, 1], axis=-1),
-        )
-        right, annotated = right + counts[0], annotated + counts[1]
+    right, annotated = limb_joints_right(detector, shared / "data/mpii/images")
     assert annotated == 46
     assert 100 * right / annotated >= 95
 
 
 def test_coco_people_are_found_as_annotated(detector, shared):
-    folder = shared / "data/images/mmpose/coco"
-    annotations = json.loads((folder / "test_coco.json").read_text())
-    similarities = []
-    for image in annotations["images"]:
-        people = [
-            person
-            for person in annotations["annotations"]
-            if person["image_id"] == image["id"] and person["num_keypoints"] > 0
-        ]
-        found = detector.detect(cv2.imread(str(folder / image["file_name"]))).keypoints
-        truth = np.array([person["keypoints"] for person in people], float).reshape(-1, 17, 3)
-        area = np.array([person["area"] for person in people])
-        similarity = oks(found[:, COCO_18.indices(COCO_17.joints)], truth, area)
-        matched = match_people(similarity)
-        similarities += [
-            similarity[person, match] if match >= 0 else 0.0 for person, match in enumerate(matched)
-        ]
+    similarities = person_similarities(detector, shared / "data/images/mmpose/coco")
     assert len(similarities) == 12
     assert np.mean(similarities) >= 0.77
 
