@@ -9,11 +9,16 @@ from jaxtyping import UInt8
 from pose_lib.formats.whole_file import write_whole
 
 
-def write_image(path: Path, image: UInt8[np.ndarray, "height width 3"]) -> None:
+def write_image(
+    path: Path, image: UInt8[np.ndarray, "height width 3"], *, quality: int = 95
+) -> None:
     """Write a BGR image in the format of the path's suffix, making folders as needed.
+
+    Args:
+        quality: Of a JPEG, up to 100; OpenCV's own default.
 
     Raises:
         InputError: If the folder cannot be written to.
     """
-    _, content = cv2.imencode(path.suffix, image)
+    _, content = cv2.imencode(path.suffix, image, [cv2.IMWRITE_JPEG_QUALITY, quality])
     write_whole(path, content.tobytes())
