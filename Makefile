@@ -15,6 +15,8 @@ $(READY): pyproject.toml constraints.txt
 	  { echo "Python 3.11 to 3.13 is needed; name one: make PYTHON=python3.12 ..." >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -c 'import cv2' || \
+	  { echo "OpenCV lacks system libraries; on Debian: apt-get install libgl1 libglib2.0-0" >&2; exit 2; }
 	@touch $@
 
 demo: $(READY)  ## Run the whole pipeline on the bundled sample, results in demo-out/.
