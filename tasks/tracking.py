@@ -4,6 +4,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import mlflow
 from mlflow import MlflowClient
@@ -52,6 +53,15 @@ def known_run(run_id: str) -> bool:
     return bool(run.info.lifecycle_stage == "active" and run.info.status != "FINISHED")
 
 
+def tracking_server() -> str:
+    """Return where runs are tracked, without a password."""
+    uri = str(mlflow.get_tracking_uri())
+    parts = urlsplit(uri)
+    if not parts.password:
+        return uri
+    return parts._replace(netloc=f"{parts.username}:***@{parts.hostname}:{parts.port}").geturl()
+
+
 def download(uri: str, folder: Path) -> Path:
     """Fetch an artifact of a run or model into ``folder``.
 
@@ -64,8 +74,7 @@ def download(uri: str, folder: Path) -> Path:
     except (mlflow.MlflowException, OSError) as error:
         reason = " ".join(str(error).split())
         raise InputError(
-            f"MLflow at {mlflow.get_tracking_uri()} has no {uri} ({reason}); "
-            "see `poselift models list`"
+            f"MLflow at {tracking_server()} has no {uri} ({reason}); see `poselift models list`"
         ) from error
 
 
@@ -83,8 +92,17 @@ def _experiment_id() -> str:
 
 
 def _git_commit() -> str:
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    """Return the commit of the checkout that this file belongs to, if it belongs to one."""
+    here = Path(__file__)
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        _git("ls-files", "--error-unmatch", here.name, folder=here.parent)
+        return _git("rev-parse", "HEAD", folder=here.parent)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def _git(*command: str, folder: Path) -> str:
+    result = subprocess.run(
+        ["git", "-C", str(folder), *command], capture_output=True, text=True, check=True
+    )
+    return result.stdout.strip()

@@ -26,7 +26,7 @@ from pose_lib.lifting.train import StepReport, Training, use_one_thread
 from pose_lib.plots.figures import png_bytes, training_curves
 from tasks.progress import report_progress
 from tasks.registry import RegisteredLifter, register_lifter
-from tasks.tracking import connect, known_run, tracked_run
+from tasks.tracking import connect, known_run, tracked_run, tracking_server
 from tasks.workspace import current_workspace
 
 CHECKPOINT_SECONDS = 30.0
@@ -99,11 +99,10 @@ def train_lifter(data: Sequence[Path], config: TrainConfig) -> TrainedLifter:
 
 def facts(trained: TrainedLifter) -> dict[str, str]:
     """Return what a run's page says about a training."""
-    tracking = f"`{mlflow.get_tracking_uri()}`"
     losses = {name: f"{value:.4g}" for name, value in trained.losses.items()}
     return {
         "registered model": f"`{trained.model_uri}`",
-        "MLflow run": f"`{trained.run_id}` on {tracking}",
+        "MLflow run": f"`{trained.run_id}` on `{tracking_server()}`",
         "2D poses": str(trained.people),
         "seconds": f"{trained.seconds:.0f}",
     } | losses
