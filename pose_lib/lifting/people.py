@@ -118,5 +118,5 @@ def _require_enough(n: int, n_given: int, what: str) -> None:
     if n < FEWEST_PEOPLE:
         raise InputError(
             f"too few people to train on: {FEWEST_PEOPLE} {what} are needed, but only {n} of "
-            f"{n_given} are; give more people"
+            f"{n_given} are; add more 2D poses, or take a lifter that is already trained"
         )

@@ -64,18 +64,8 @@ def triptych(
         pose: Lifted, ``BODY_15``, camera frame, any unit.
         filled: Joints of ``BODY_15`` that were not detected; drawn hollow.
     """
-    figure = Figure(figsize=(12, 3.75), dpi=DPI, facecolor="white")
-    (photograph, flat), spatial = _row_of_panels(figure, n_flat=2, n_spatial=2)
-    moved = _draw_photograph(photograph, image, keypoints, skeleton)
-    draw_pose_2d(flat, moved, skeleton)
-    flat.set(xlim=photograph.get_xlim(), ylim=photograph.get_ylim())
-    _caption(figure, photograph, "photograph")
-    _caption(figure, flat, "2D pose")
-    for axes, (angle, view) in zip(spatial, _VIEWS.items(), strict=True):
-        draw_pose_3d(axes, pose, filled, BODY_15, view=view)
-        _caption(figure, axes, f"3D pose, {angle}")
-    _title_and_legend(figure, title, with_filled=bool(filled.any()))
-    return figure
+    lifted = [("3D pose", pose)]
+    return _person_figure(image, keypoints, skeleton, lifted, filled, title)
 
 
 def comparison(
@@ -88,24 +78,15 @@ def comparison(
     labels: Sequence[str],
     title: str = "",
 ) -> Figure:
-    """Show one person as lifted by several lifters, each from two angles.
+    """Show one person: photograph with skeleton, 2D pose, and several lifters' 3D poses.
 
     Args:
         labels: A lifter's name for each of ``poses``.
     """
     if len(labels) != len(poses):
         raise ValueError(f"{len(poses)} poses but {len(labels)} labels")
-    n_spatial = 2 * len(poses)
-    figure = Figure(figsize=(3 * (1 + n_spatial), 3.75), dpi=DPI, facecolor="white")
-    (photograph,), spatial = _row_of_panels(figure, n_flat=1, n_spatial=n_spatial)
-    _draw_photograph(photograph, image, keypoints, skeleton)
-    _caption(figure, photograph, "photograph")
-    shown = itertools.product(zip(labels, poses, strict=True), _VIEWS.items())
-    for axes, ((label, pose), (angle, view)) in zip(spatial, shown, strict=True):
-        draw_pose_3d(axes, pose, filled, BODY_15, view=view)
-        _caption(figure, axes, f"{label}, {angle}")
-    _title_and_legend(figure, title, with_filled=bool(filled.any()))
-    return figure
+    lifted = list(zip(labels, poses, strict=True))
+    return _person_figure(image, keypoints, skeleton, lifted, filled, title)
 
 
 def pose_grid(
@@ -228,6 +209,31 @@ def crop_to_person(
     moved = keypoints.copy()
     moved[:, :2] = (keypoints[:, :2] - low + 0.5) * scale - 0.5  # pixel centers stay centers
     return crop, moved
+
+
+def _person_figure(
+    image: UInt8[np.ndarray, "height width 3"],
+    keypoints: Float[np.ndarray, "joint 3"],
+    skeleton: Skeleton,
+    lifted: Sequence[tuple[str, Float[np.ndarray, "15 3"]]],
+    filled: Bool[np.ndarray, "15"],
+    title: str,
+) -> Figure:
+    """Draw the photograph, the 2D pose, and each labeled 3D pose from two angles."""
+    n_spatial = len(_VIEWS) * len(lifted)
+    figure = Figure(figsize=(3 * (2 + n_spatial), 3.75), dpi=DPI, facecolor="white")
+    (photograph, flat), spatial = _row_of_panels(figure, n_flat=2, n_spatial=n_spatial)
+    moved = _draw_photograph(photograph, image, keypoints, skeleton)
+    draw_pose_2d(flat, moved, skeleton)
+    flat.set(xlim=photograph.get_xlim(), ylim=photograph.get_ylim())
+    _caption(figure, photograph, "photograph")
+    _caption(figure, flat, "2D pose")
+    shown = itertools.product(lifted, _VIEWS.items())
+    for axes, ((label, pose), (angle, view)) in zip(spatial, shown, strict=True):
+        draw_pose_3d(axes, pose, filled, BODY_15, view=view)
+        _caption(figure, axes, f"{label}, {angle}")
+    _title_and_legend(figure, title, with_filled=bool(filled.any()))
+    return figure
 
 
 def _row_of_panels(

@@ -40,7 +40,7 @@ def test_one_model_gives_a_triptych_and_two_give_a_comparison():
     both = {"mine": lifted_people(1), "bundled": lifted_people(2)}
     beside = person_figure(lambda _: RED, people, both, 0)
     assert len(alone.axes) == 4  # photograph, 2D, 3D twice
-    assert len(beside.axes) == 5  # photograph, and 3D twice by each model
+    assert len(beside.axes) == 6  # photograph, 2D, 3D twice by each model
     captions = " ".join(text.get_text() for text in beside.texts)
     assert "mine" in captions
     assert "bundled" in captions
