@@ -1,9 +1,11 @@
 """Lifting and drawing the people of a store, as Prefect tasks."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Int
 from prefect import task
 
 from pose_lib.convert import convert_keypoints
@@ -12,7 +14,9 @@ from pose_lib.formats.images import ImageSource, UnreadableImage
 from pose_lib.formats.keypoint_store import read_image_root, read_keypoints
 from pose_lib.formats.lifted_poses import read_lifted_poses, write_lifted_poses, write_openpose_3d
 from pose_lib.formats.whole_file import write_whole
-from pose_lib.lifting.lifter import Lifter
+from pose_lib.keypoints import Keypoints
+from pose_lib.lifting.lifter import LiftedPoses, Lifter
+from pose_lib.plots.animation import turntable_gif
 from pose_lib.plots.figures import png_bytes
 from pose_lib.plots.gallery import ReadPicture, overview_figure, person_figure, viewer_page
 from pose_lib.selection import choose_people
@@ -33,7 +37,8 @@ class Rendered:
 
     Attributes:
         folder: Holds ``poses3d.npz`` and OpenPose JSON with everybody, a figure of each person
-            shown, ``overview.png`` with all of those, and ``viewer.html`` to turn them by hand.
+            shown, ``overview.png`` with all of those, ``viewer.html`` to turn them by hand, and
+            ``turntable.gif`` of the first.
         lifted: People lifted.
         refused: People with too few joints to lift.
         shown: People drawn.
@@ -81,6 +86,8 @@ def render_people(
     keypoints, read = read_keypoints(store), _reader(store)
     first = next(iter(lifted.values()))
     chosen = choose_people(keypoints, first.lifted, n_people)
+
+    _delete_figures(folder)
     pictures = []
     report_progress("3D figures", 0, len(chosen))
     for rank, person in enumerate(chosen.tolist()):
@@ -89,10 +96,7 @@ def render_people(
         write_whole(folder / _file_name(rank, name), png_bytes(figure))
         pictures.append(Picture(name, png_bytes(figure, max_bytes=MAX_PICTURE_BYTES)))
         report_progress("3D figures", rank + 1, len(chosen))
-    sheet = overview_figure(read, keypoints, first, chosen)
-    write_whole(folder / "overview.png", png_bytes(sheet))
-    page = viewer_page(read, keypoints, first, chosen)
-    write_whole(folder / "viewer.html", page.encode())
+    _draw_together(folder, read, keypoints, first, chosen)
     n_lifted = int(first.lifted.sum())
     return pictures, Rendered(folder, n_lifted, keypoints.n_people - n_lifted, len(chosen))
 
@@ -124,6 +128,30 @@ def _reader(store: Path) -> ReadPicture:
             return None
 
     return read
+
+
+def _draw_together(
+    folder: Path,
+    read: ReadPicture,
+    keypoints: Keypoints,
+    lifted: LiftedPoses,
+    chosen: Int[np.ndarray, "shown"],
+) -> None:
+    """Write the sheet and the page with all who were chosen, and the first of them turning."""
+    sheet = overview_figure(read, keypoints, lifted, chosen)
+    write_whole(folder / "overview.png", png_bytes(sheet))
+    page = viewer_page(read, keypoints, lifted, chosen)
+    write_whole(folder / "viewer.html", page.encode())
+    for person in chosen[:1]:
+        turning = turntable_gif(lifted.poses3d[person], lifted.filled[person])
+        write_whole(folder / "turntable.gif", turning)
+
+
+def _delete_figures(folder: Path) -> None:
+    """Delete the figures of an earlier rendering, whose people may be others."""
+    for path in folder.glob("*.png"):
+        if re.fullmatch(r"\d{2,}_.*\.png", path.name):
+            path.unlink()
 
 
 def _file_name(rank: int, name: str) -> str:
