@@ -20,7 +20,12 @@ from flows.console import progress_bars, say, show_summary, show_table
 from flows.services import prefect_api, set_environment
 from pose_lib.errors import InputError
 from tasks.progress import report_progress
-from tasks.workspace import DEFAULT_HOME, HOME_VARIABLE, current_workspace
+from tasks.workspace import (
+    DEFAULT_HOME,
+    HOME_VARIABLE,
+    current_workspace,
+    without_password,
+)
 
 if TYPE_CHECKING:
     from flows.config import PipelineConfig
@@ -113,7 +118,8 @@ def run(
 ) -> None:
     """Extract, export, train, register and render: photographs in, 3D poses out.
 
-    A half-finished run in the same folder goes on where it stopped.
+    Training needs 100 people with all joints found; give more 2D poses with --train-on, or use
+    `poselift lift` for a few photographs. A half-finished run in the same folder goes on.
     """
     settings = _settings(
         config, train_on=train_on, people=people, input_height=input_height, seed=seed
@@ -228,9 +234,10 @@ def lift(
     path, n_people = Path(source).absolute(), people or 0
     with _session(workers):
         from flows.render import lift_images, lift_openpose, render_poses
+        from pose_lib.formats.keypoint_store import is_store
         from pose_lib.formats.openpose_json import holds_openpose
 
-        if path.suffix == ".zarr":
+        if path.suffix == ".zarr" or is_store(path):
             rendered = render_poses(path, out.absolute() / "poses", model, n_people)
         elif holds_openpose(path):
             rendered = lift_openpose(path, out.absolute(), model, n_people)
@@ -344,7 +351,7 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("POSELIFT_DEBUG"):
             traceback.print_exc()
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        reason = without_password(" ".join(f"{type(error).__name__}: {error}".split()))
         _end(f"failed: {reason} (POSELIFT_DEBUG=1 shows more)", 1)
     if status == INTERRUPTED:  # which Typer returns for Ctrl-C inside a command
         _end("interrupted; run the same command again to go on", INTERRUPTED)

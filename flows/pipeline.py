@@ -12,7 +12,7 @@ from flows.train import train
 from tasks.artifacts import show_summary
 from tasks.export import ExportFormat, export_people
 from tasks.extract import Ledger
-from tasks.render import Rendered, check_model
+from tasks.render import Rendered, check_model, log_figures
 from tasks.train import TrainedLifter, check_training_data, facts
 
 
@@ -49,6 +49,7 @@ def pose_pipeline(
         export_people(store, kind, out / "exports" / kind)
     trained = train([store, *map(Path, config.train_on)], config.train)
     rendered = render_poses(store, out / "poses", trained.model_uri, config.n_people, config.beside)
+    log_figures(out / "poses", trained.model_uri)
     show_summary(ledger, facts(trained), rendered.folder / "overview.png")
     return PipelineResult(ledger, trained, rendered)
 

@@ -14,7 +14,6 @@ from tasks.render import (
     check_model,
     export_poses,
     lift_people,
-    log_figures,
     render_people,
 )
 
@@ -27,7 +26,7 @@ def render_poses(
     n_people: int = 12,
     beside: str = "",
 ) -> Rendered:
-    """Lift everybody in the store and draw some of them, to disk, to MLflow and on this page.
+    """Lift everybody in the store and draw some of them, to disk and on this page.
 
     Args:
         store: Keypoint store.
@@ -43,7 +42,6 @@ def render_poses(
         poses[label] = lift_people(store, beside, out / f"poses3d_{label}.npz")
     pictures, rendered = render_people(store, poses, out, n_people)
     show_pictures(pictures, key="poses", title=f"3D poses by {' and '.join(poses)}")
-    log_figures(out, model)
     return rendered
 
 

@@ -88,7 +88,9 @@ def _value(value: Any, kind: Any, where: str) -> Any:
         if not isinstance(value, dict):
             raise InputError(f"{where}: expected a table, got {value!r}")
         return build_config(value, kind, where=where)
-    if get_origin(kind) is tuple and isinstance(value, list | tuple):
+    if get_origin(kind) is tuple:
+        if not isinstance(value, list | tuple):
+            raise InputError(f"{where}: expected a list, got {value!r}")
         return tuple(_value(item, get_args(kind)[0], where) for item in value)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return _choice(value, kind, where)

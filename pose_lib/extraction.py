@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from pose_lib.formats.images import MAX_PIXELS, UnreadableImage
+from pose_lib.formats.images import MAX_PIXELS, ImageTooLarge, UnreadableImage
 from pose_lib.keypoints import ImageStatus, Keypoints, People
 from pose_lib.openpose.detector import DetectorConfig
 from pose_lib.skeleton import Skeleton
@@ -23,8 +23,8 @@ class ExtractConfig:
         detector: How people are found; part of a store's identity.
         images_per_shard: Images of one task, 10 to 30 seconds of work on one core; raised
             where there would be more than 100 tasks otherwise.
-        max_pixels: An image of more pixels counts as unreadable, so that one file cannot
-            take all memory.
+        max_pixels: An image of more pixels counts as failed, so that one file cannot take all
+            memory; it is tried again in every run.
     """
 
     detector: DetectorConfig = field(default_factory=DetectorConfig)
@@ -68,6 +68,8 @@ def extract_image(
         people = detect(picture)
         if len(people):
             status, reason = ImageStatus.OK, ""
+    except ImageTooLarge as error:  # failed, not unreadable: a higher limit may allow it
+        status, reason = ImageStatus.FAILED, str(error)
     except UnreadableImage as error:
         status, reason = ImageStatus.UNREADABLE, str(error)
     except Exception as error:  # one picture must not take its shard along

@@ -8,6 +8,7 @@ import numpy as np
 from prefect import task
 
 from pose_lib.config import config_table
+from pose_lib.errors import InputError
 from pose_lib.extraction import ExtractConfig, extract_image, join_results
 from pose_lib.formats.images import ImageSource, find_images
 from pose_lib.formats.keypoint_store import (
@@ -16,6 +17,7 @@ from pose_lib.formats.keypoint_store import (
     finished,
     open_store,
     publish,
+    read_image_root,
     write_shard,
 )
 from pose_lib.keypoints import ImageStatus, Keypoints
@@ -71,7 +73,9 @@ def plan_missing_shards(
     if overwrite:
         delete_store(store)
     open_store(store, provenance(config.detector))
-    have = {digest for digest, result in finished(store).items() if _is_final(result.status)}
+    results = finished(store)
+    _refuse_other_images(store, survey, set(results))
+    have = {digest for digest, result in results.items() if _is_final(result.status)}
     missing = {digest: name for name, digest in survey.digests.items() if digest not in have}
     return plan_shards(
         list(missing.values()), images_per_shard=config.images_per_shard, n_workers=n_workers
@@ -117,6 +121,16 @@ def ledger_of(keypoints: Keypoints, n_reasons: int = 20) -> Ledger:
 def provenance(config: DetectorConfig) -> Provenance:
     """Return what the detector's results depend on beside the images."""
     return Provenance(COCO_18.name, BUNDLED_SHA256, config_table(config))
+
+
+def _refuse_other_images(store: Path, survey: Survey, known: set[str]) -> None:
+    """Refuse to replace the results of one folder of images by those of quite another."""
+    root = read_image_root(store)
+    if known.isdisjoint(survey.digests.values()) and root not in (None, survey.source.root):
+        raise InputError(
+            f"{store} holds the people of other images, those in {root}; name another store, "
+            "or ask for this one to be overwritten"
+        )
 
 
 def _is_final(status: ImageStatus) -> bool:

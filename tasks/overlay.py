@@ -4,7 +4,7 @@ from pathlib import Path
 
 from prefect import task
 
-from pose_lib.formats.images import ImageSource, UnreadableImage
+from pose_lib.formats.images import ImageSource, UnreadableImage, mark_output
 from pose_lib.formats.keypoint_store import read_keypoints
 from pose_lib.formats.pictures import write_image
 from pose_lib.plots.overlay import draw_people
@@ -18,6 +18,7 @@ def draw_overlays(shard: Shard, source: ImageSource, store: Path, folder: Path) 
 
     Images that cannot be read have no overlay.
     """
+    mark_output(folder)
     keypoints = read_keypoints(store)
     row_of = {name: row for row, name in enumerate(keypoints.filename)}
     for name in shard.names:

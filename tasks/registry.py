@@ -2,6 +2,7 @@
 
 import tempfile
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def register_lifter(folder: Path, example: np.ndarray) -> RegisteredLifter:
         artifacts={"lifter": str(folder)},
         signature=_signature(),
         input_example=_as_rows(example),
-        pip_requirements=["poselift"],
+        pip_requirements=[f"poselift=={version('poselift')}"],
     )
     client = connect()
     if not client.search_registered_models(f"name='{MODEL}'"):
@@ -102,19 +103,19 @@ def list_lifters() -> list[RegisteredLifter]:
     return sorted(found, key=lambda lifter: -lifter.version)
 
 
-def promote(version: int) -> RegisteredLifter:
+def promote(number: int) -> RegisteredLifter:
     """Point the champion alias at a version.
 
     Raises:
         InputError: If there is no such version.
     """
     known = [lifter.version for lifter in list_lifters()]
-    if version not in known:
+    if number not in known:
         listed = ", ".join(map(str, known)) or "none"
-        raise InputError(f"{MODEL} has no version {version}; registered: {listed}")
+        raise InputError(f"{MODEL} has no version {number}; registered: {listed}")
     client = connect()
-    client.set_registered_model_alias(MODEL, CHAMPION, str(version))
-    return _registered(client.get_model_version(MODEL, str(version)))
+    client.set_registered_model_alias(MODEL, CHAMPION, str(number))
+    return _registered(client.get_model_version(MODEL, str(number)))
 
 
 def rollback() -> RegisteredLifter:

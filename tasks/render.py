@@ -1,6 +1,5 @@
 """Lifting and drawing the people of a store, as Prefect tasks."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from prefect import task
 
 from pose_lib.convert import convert_keypoints
 from pose_lib.errors import InputError
-from pose_lib.formats.images import ImageSource, UnreadableImage
+from pose_lib.formats.images import ImageSource, UnreadableImage, mark_output
 from pose_lib.formats.keypoint_store import read_image_root, read_keypoints
 from pose_lib.formats.lifted_poses import read_lifted_poses, write_lifted_poses, write_openpose_3d
 from pose_lib.formats.whole_file import write_whole
@@ -29,6 +28,9 @@ from tasks.tracking import connect
 
 ENOUGH_TO_ADAPT = 200
 """People from which on a store's own bone ratios are measured rather than left open."""
+
+
+_LIST_OF_FIGURES = "figures.txt"
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ def lift_people(store: Path, model: str, path: Path) -> Path:
     keypoints = read_keypoints(store)
     poses = convert_keypoints(keypoints.keypoints, keypoints.skeleton, BODY_15)
     lifted = _adapted(fetch_lifter(model), poses).lift(poses)
+    mark_output(path.parent)
     write_lifted_poses(path, keypoints, lifted)
     return path
 
@@ -87,16 +90,17 @@ def render_people(
     first = next(iter(lifted.values()))
     chosen = choose_people(keypoints, first.lifted, n_people)
 
-    _delete_figures(folder)
-    pictures = []
+    pictures, written = [], []
     report_progress("3D figures", 0, len(chosen))
     for rank, person in enumerate(chosen.tolist()):
         name = keypoints.filename[keypoints.image[person]]
         figure = person_figure(read, keypoints, lifted, person)
-        write_whole(folder / _file_name(rank, name), png_bytes(figure))
+        written.append(_file_name(rank, name))
+        write_whole(folder / written[-1], png_bytes(figure))
         pictures.append(Picture(name, png_bytes(figure, max_bytes=MAX_PICTURE_BYTES)))
         report_progress("3D figures", rank + 1, len(chosen))
-    _draw_together(folder, read, keypoints, first, chosen)
+    written += _draw_together(folder, read, keypoints, first, chosen)
+    _delete_earlier_figures(folder, written)
     n_lifted = int(first.lifted.sum())
     return pictures, Rendered(folder, n_lifted, keypoints.n_people - n_lifted, len(chosen))
 
@@ -136,22 +140,27 @@ def _draw_together(
     keypoints: Keypoints,
     lifted: LiftedPoses,
     chosen: Int[np.ndarray, "shown"],
-) -> None:
+) -> list[str]:
     """Write the sheet and the page with all who were chosen, and the first of them turning."""
     sheet = overview_figure(read, keypoints, lifted, chosen)
     write_whole(folder / "overview.png", png_bytes(sheet))
     page = viewer_page(read, keypoints, lifted, chosen)
     write_whole(folder / "viewer.html", page.encode())
-    for person in chosen[:1]:
-        turning = turntable_gif(lifted.poses3d[person], lifted.filled[person])
-        write_whole(folder / "turntable.gif", turning)
+    if not len(chosen):
+        return ["overview.png", "viewer.html"]
+    turning = turntable_gif(lifted.poses3d[chosen[0]], lifted.filled[chosen[0]])
+    write_whole(folder / "turntable.gif", turning)
+    return ["overview.png", "viewer.html", "turntable.gif"]
 
 
-def _delete_figures(folder: Path) -> None:
-    """Delete the figures of an earlier rendering, whose people may be others."""
-    for path in folder.glob("*.png"):
-        if re.fullmatch(r"\d{2,}_.*\.png", path.name):
-            path.unlink()
+def _delete_earlier_figures(folder: Path, written: list[str]) -> None:
+    """Delete what the last rendering wrote here and this one did not, and nothing else."""
+    listed = folder / _LIST_OF_FIGURES
+    earlier = listed.read_text(encoding="utf-8").splitlines() if listed.is_file() else []
+    for name in set(earlier) - set(written):
+        if Path(name).name == name:
+            (folder / name).unlink(missing_ok=True)
+    write_whole(listed, "\n".join(written).encode())
 
 
 def _file_name(rank: int, name: str) -> str:

@@ -4,7 +4,6 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import mlflow
 from mlflow import MlflowClient
@@ -12,7 +11,7 @@ from mlflow.entities import Run
 from prefect.runtime import flow_run
 
 from pose_lib.errors import InputError
-from tasks.workspace import current_workspace, make_folder
+from tasks.workspace import current_workspace, make_folder, without_password
 
 EXPERIMENT = "pose-lifting"
 
@@ -55,11 +54,7 @@ def known_run(run_id: str) -> bool:
 
 def tracking_server() -> str:
     """Return where runs are tracked, without a password."""
-    uri = str(mlflow.get_tracking_uri())
-    parts = urlsplit(uri)
-    if not parts.password:
-        return uri
-    return parts._replace(netloc=f"{parts.username}:***@{parts.hostname}:{parts.port}").geturl()
+    return without_password(str(mlflow.get_tracking_uri()))
 
 
 def download(uri: str, folder: Path) -> Path:
@@ -72,7 +67,7 @@ def download(uri: str, folder: Path) -> Path:
     try:
         return Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(folder)))
     except (mlflow.MlflowException, OSError) as error:
-        reason = " ".join(str(error).split())
+        reason = without_password(" ".join(str(error).split()))
         raise InputError(
             f"MLflow at {tracking_server()} has no {uri} ({reason}); see `poselift models list`"
         ) from error

@@ -1,6 +1,7 @@
 """Where a run keeps its own things: the Prefect and MLflow databases, models and checkpoints."""
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,3 +59,8 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot make the folder {folder}: {error.strerror or error}") from error
+
+
+def without_password(text: str) -> str:
+    """Return the text with the user and password of every address in it made unreadable."""
+    return re.sub(r"//[^/@\s]+@", "//***@", text)

@@ -20,12 +20,21 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from pose_lib.errors import InputError
+from pose_lib.formats.whole_file import write_whole
 
 MAX_PIXELS = 150_000_000  # a square of 12,000 pixels: 450 MB once decoded
 
 
+OUTPUT_MARK = ".poselift-output"
+"""An empty file in a folder of results, so that they are not taken for photographs."""
+
+
 class UnreadableImage(Exception):  # noqa: N818 - an outcome of the ledger, not a fault of ours
     """No picture can be had from an input; the message is the one-line reason."""
+
+
+class ImageTooLarge(UnreadableImage):  # one more outcome, told apart because it may change
+    """A picture of more pixels than allowed; with a higher limit it may be read."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +108,7 @@ def find_images(source: str | Path, *, max_pixels: int = MAX_PIXELS) -> ImageSou
     """Find the images of a folder, a glob pattern, a single image file, or a video.
 
     A folder is searched to all depths; hidden files and folders, files that are no image by their
-    suffix, and links to other folders are passed over.
+    suffix, links to other folders, and folders of our own results (`mark_output`) are passed over.
 
     Raises:
         InputError: If there is nothing to read: no such place, or no image in it.
@@ -123,6 +132,16 @@ def find_images(source: str | Path, *, max_pixels: int = MAX_PIXELS) -> ImageSou
     return ImageSource(root.resolve(), tuple(sorted(names)), max_pixels)
 
 
+def mark_output(folder: Path) -> None:
+    """Mark a folder of results, so that a search for images above it passes it over."""
+    write_whole(folder / OUTPUT_MARK, b"")
+
+
+def holds_images(folder: Path) -> bool:
+    """Tell whether there is any image in the folder, at any depth."""
+    return bool(_images_under(folder))
+
+
 def decode_image(
     content: bytes, *, max_pixels: int = MAX_PIXELS
 ) -> UInt8[np.ndarray, "height width 3"]:
@@ -135,7 +154,7 @@ def decode_image(
         raise UnreadableImage("the file is empty (0 bytes)")
     width, height = _size_from_header(content)
     if width * height > max_pixels:
-        raise UnreadableImage(
+        raise ImageTooLarge(
             f"{width} x {height} pixels are more than the limit of {max_pixels} (max_pixels)"
         )
     # Older versions of OpenCV would give a picture that is grey from where a JPEG's data ends.
@@ -176,7 +195,7 @@ def _size_from_header(content: bytes) -> tuple[int, int]:
             with Image.open(io.BytesIO(content)) as header:
                 return header.size
     except Image.DecompressionBombError as error:
-        raise UnreadableImage(f"far too large: {error}") from error
+        raise ImageTooLarge(f"far too large: {error}") from error
     except (OSError, ValueError) as error:
         raise UnreadableImage("not an image, whatever its name says") from error
 
@@ -191,8 +210,12 @@ def _has_jpeg_end(content: bytes) -> bool:
     """
     position = 2
     while position + 4 <= len(content) and content[position] == 0xFF:
-        if content[position + 1] == 0xDA:
+        marker = content[position + 1]
+        if marker == 0xDA:
             return content.find(b"\xff\xd9", position) >= 0
+        if marker == 0xFF:  # a fill byte
+            position += 1
+            continue
         position += 2 + int.from_bytes(content[position + 2 : position + 4], "big")
     return False
 
@@ -211,10 +234,16 @@ def _images_under(folder: Path) -> list[Path]:
 
     found = []
     for parent, folders, files in os.walk(folder, onerror=stop):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if not _is_passed_over(Path(parent, name))]
         paths = (Path(parent, name) for name in files if not name.startswith("."))
         found += [path for path in paths if _is_image(path)]
     return found
+
+
+def _is_passed_over(folder: Path) -> bool:
+    return (
+        folder.name.startswith(".") or folder.suffix == ".zarr" or (folder / OUTPUT_MARK).exists()
+    )
 
 
 def _matching(pattern: str) -> tuple[Path, list[Path]]:

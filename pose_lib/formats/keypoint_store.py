@@ -93,6 +93,11 @@ def open_store(path: str | Path, provenance: Provenance) -> None:
         )
 
 
+def is_store(path: str | Path) -> bool:
+    """Tell whether a zarr group is there, which a keypoint store is."""
+    return (Path(path) / "zarr.json").exists()
+
+
 def delete_store(path: str | Path) -> None:
     """Delete the keypoint store, if there is one; nothing else is ever deleted.
 

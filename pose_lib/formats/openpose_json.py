@@ -19,6 +19,7 @@ from pose_lib.errors import InputError
 from pose_lib.formats.absence import mean_confidence, nan_where_missing, zero_where_missing
 from pose_lib.formats.decimals import shortest
 from pose_lib.formats.file_names import refuse_escaping_names
+from pose_lib.formats.images import holds_images
 from pose_lib.formats.whole_file import write_whole
 from pose_lib.keypoints import ImageStatus, Keypoints
 from pose_lib.skeleton import BODY_25, COCO_17, COCO_18, MPI_15, Skeleton, skeleton_named
@@ -81,8 +82,13 @@ def read_openpose(source: Path, *, skeleton: Skeleton | None = None) -> Keypoint
 
 
 def holds_openpose(path: Path) -> bool:
-    """Tell whether this is a JSON file, or a folder with files named as OpenPose names them."""
-    return path.suffix == ".json" or any(path.rglob(f"*{SUFFIX}"))
+    """Tell whether this is a JSON file, or a folder with files named as OpenPose names them.
+
+    A folder of images with JSON somewhere below is one of images.
+    """
+    if path.suffix == ".json" or any(path.glob(f"*{SUFFIX}")):
+        return True
+    return any(path.rglob(f"*{SUFFIX}")) and not holds_images(path)
 
 
 def json_names(names: Sequence[str]) -> list[str]:
@@ -109,6 +115,10 @@ class _ImageFile:
     name: str
     people: tuple[tuple[float, ...], ...]
     facts: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise TypeError(f"the filename of an image must be text, not {self.name!r}")
 
 
 def _document(

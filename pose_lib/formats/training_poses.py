@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from pose_lib.convert import convert_keypoints
 from pose_lib.errors import InputError
-from pose_lib.formats.keypoint_store import read_keypoints
+from pose_lib.formats.keypoint_store import is_store, read_keypoints
 from pose_lib.formats.mpii import read_mpii
 from pose_lib.formats.npy_pair import KEYPOINTS_FILE, read_npy_pair
 from pose_lib.formats.openpose_json import read_openpose
@@ -72,7 +72,7 @@ def _read_poses(source: Path) -> Float[np.ndarray, "pose 15 3"]:
 
 
 def _read_people(source: Path) -> Keypoints:
-    if (source / "zarr.json").exists():
+    if is_store(source):
         return read_keypoints(source)
     if (source / KEYPOINTS_FILE).exists():
         return read_npy_pair(source)

@@ -53,7 +53,7 @@ class Lifter:
         regressor: The network, with its table of bone lengths.
         proportions: How its source's bone lengths compare to the table, see ``Observation``; None
             where the source is not known, as with a single photograph.
-        origin: Where it comes from, in plain values: training data, settings, version.
+        origin: Where it comes from, in plain values: settings and number of people, or more.
     """
 
     regressor: Regressor

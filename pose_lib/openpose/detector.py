@@ -36,7 +36,7 @@ class DetectorConfig:
 
     Attributes:
         input_height: Pixels to which an image's height is scaled. On the annotated COCO people
-            368 scores OKS 0.810, 320 0.791 and 432 0.803.
+            320 and 432 cost OKS 0.019 and 0.007 against it.
         max_input_pixels: Largest network input. An image that is wider than this allows at
             ``input_height`` is scaled down further, so that memory stays bounded (about 0.3 kB
             for each pixel).
@@ -133,7 +133,7 @@ def prepare_image(
     """
     height, width = image.shape[:2]
     input_width, input_height = input_size(width, height, config)
-    # Averaging areas keeps what plain interpolation would skip; OKS 0.810 against 0.804.
+    # Averaging areas keeps what plain interpolation would skip; it gains OKS 0.006.
     interpolation = cv2.INTER_AREA if input_height < height else cv2.INTER_LINEAR
     resized = cv2.resize(image, (input_width, input_height), interpolation=interpolation)
     below, right = (max(0, _LEAST_SIDE - side) for side in (input_height, input_width))

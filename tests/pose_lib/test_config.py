@@ -56,6 +56,8 @@ def test_a_written_config_reads_back_the_same():
         ('rate = "fast"', "rate: expected float, got 'fast'"),
         ("[inner]\nheight = true", "height: expected int, got True"),
         ("inner = 3", "inner: expected a table"),
+        ("[inner]\nscales = 1.5", "scales: expected a list, got 1.5"),
+        ('[inner]\nscales = "1.5"', "scales: expected a list, got '1.5'"),
         ("rate = -1", "rate must be positive, got -1.0"),
         ("rate = ", "cannot read the config file"),
     ],

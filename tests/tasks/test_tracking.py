@@ -12,7 +12,9 @@ from tasks import tracking
     [
         ("sqlite:////data/mlflow.db", "sqlite:////data/mlflow.db"),
         ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
-        ("postgresql://me:secret@db:5432/runs", "postgresql://me:***@db:5432/runs"),
+        ("postgresql://me:secret@db:5432/runs", "postgresql://***@db:5432/runs"),
+        ("https://me:secret@mlflow.example", "https://***@mlflow.example"),
+        ("https://token@mlflow.example", "https://***@mlflow.example"),
     ],
 )
 def test_a_password_is_never_shown(monkeypatch, uri, shown):
