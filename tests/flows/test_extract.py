@@ -25,6 +25,7 @@ from prefect_dask import DaskTaskRunner
 
 from flows.extract import extract_keypoints
 from flows.runner import local_cluster
+from pose_lib.errors import InputError
 from pose_lib.extraction import ExtractConfig
 from pose_lib.formats.images import ImageSource
 from pose_lib.formats.keypoint_store import read_keypoints
@@ -66,11 +67,22 @@ def test_every_image_has_a_row_and_the_readable_ones_an_overlay(extract, picture
     assert _status(keypoints) == STATUS
     assert dict(ledger.reasons).keys() == {"broken.jpg"}
     assert (ledger.images, ledger.people) == (4, keypoints.n_people)
-    drawn = {path.name: cv2.imread(str(path)) for path in (tmp_path / "overlays").iterdir()}
+    drawn = {path.name: cv2.imread(str(path)) for path in (tmp_path / "overlays").glob("*.jpg")}
     assert drawn.keys() == STATUS.keys() - {"broken.jpg"}
     photograph = cv2.imread(str(pictures / "demo_kick.jpg"))
     assert drawn["demo_kick.jpg"].shape == photograph.shape
     assert (drawn["demo_kick.jpg"] != photograph).any()
+
+
+def test_the_results_of_other_images_are_not_replaced_unasked(extract, pictures, store, tmp_path):
+    extract(str(pictures), store, QUICK)
+    other = tmp_path / "other"
+    other.mkdir()
+    shutil.copy(sample_images() / "demo_wave.jpg", other / "wave.jpg")
+    with pytest.raises(InputError, match="people of other images"):
+        extract(str(other), store, QUICK)
+    assert read_keypoints(store).n_images == 4
+    assert extract(str(other), store, QUICK, overwrite=True).images == 1
 
 
 def test_only_new_and_changed_content_is_computed(extract, pictures, store):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pose_lib.extraction import ExtractConfig, extract_image, join_results
-from pose_lib.formats.images import UnreadableImage
+from pose_lib.formats.images import ImageTooLarge, UnreadableImage
 from pose_lib.keypoints import ImageStatus, People
 from pose_lib.skeleton import COCO_18
 
@@ -37,6 +37,11 @@ def test_a_picture_without_people_is_data_too():
 def test_an_unreadable_picture_says_why():
     result = extract_image(raising(UnreadableImage("cut short")), detecting(1), COCO_18)
     assert (result.status, result.reason) == (ImageStatus.UNREADABLE, "cut short")
+
+
+def test_a_picture_over_the_limit_is_failed_so_that_a_higher_limit_tries_it_again():
+    result = extract_image(raising(ImageTooLarge("too large")), detecting(1), COCO_18)
+    assert (result.status, result.reason) == (ImageStatus.FAILED, "too large")
 
 
 def test_a_picture_that_the_detector_fails_on_does_not_take_others_along():

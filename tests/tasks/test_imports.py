@@ -3,7 +3,9 @@ import json
 import pytest
 
 from pose_lib.errors import InputError
-from pose_lib.formats.keypoint_store import read_keypoints
+from pose_lib.formats.keypoint_store import open_store, read_keypoints
+from pose_lib.openpose.detector import DetectorConfig
+from tasks.extract import provenance
 from tasks.imports import import_openpose
 
 
@@ -38,3 +40,18 @@ def test_what_is_no_openpose_json_is_refused_before_anything_is_deleted(tmp_path
     with pytest.raises(InputError, match="person_keypoints"):
         import_openpose.fn(tmp_path / "person_keypoints.json", store)
     assert read_keypoints(store).n_people == 1
+
+
+def test_people_who_were_found_in_images_are_never_replaced_by_an_import(tmp_path):
+    openpose_file(tmp_path, "person", [[5.0, 6.0, 0.5] * 18])
+    open_store(tmp_path / "s.zarr", provenance(DetectorConfig()))
+    with pytest.raises(InputError, match="found in images"):
+        import_openpose.fn(tmp_path / "person_keypoints.json", tmp_path / "s.zarr")
+    assert (tmp_path / "s.zarr").exists()
+
+
+def test_a_file_name_that_is_no_text_is_refused(tmp_path):
+    path = tmp_path / "person_keypoints.json"
+    path.write_text(json.dumps({"people": [], "image": {"filename": 5}}))
+    with pytest.raises(InputError, match="person_keypoints"):
+        import_openpose.fn(path, tmp_path / "s.zarr")

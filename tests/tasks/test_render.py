@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from pose_lib.formats.images import OUTPUT_MARK
 from tasks.imports import import_openpose
 from tasks.render import lift_people, render_people
 
@@ -32,8 +33,8 @@ def test_everybody_is_lifted_and_those_asked_for_are_drawn(store, tmp_path):
     pictures, rendered = render_people.fn(store, {"bundled": poses}, tmp_path, 1)
     assert (rendered.lifted, rendered.refused, rendered.shown) == (2, 0, 1)
     assert len(pictures) == 1
-    together = {"poses3d.npz", "overview.png", "viewer.html", "turntable.gif"}
-    assert names(tmp_path) == together | {"01_a.png"}
+    together = {"poses3d.npz", "overview.png", "viewer.html", "turntable.gif", "figures.txt"}
+    assert names(tmp_path) == together | {"01_a.png", OUTPUT_MARK}
     with np.load(poses, allow_pickle=False) as arrays:
         assert np.isfinite(arrays["poses3d"]).all()
 
@@ -41,8 +42,8 @@ def test_everybody_is_lifted_and_those_asked_for_are_drawn(store, tmp_path):
 def test_figures_of_an_earlier_rendering_go_and_other_files_stay(store, tmp_path):
     poses = {"bundled": lift_people.fn(store, "bundled", tmp_path / "poses3d.npz")}
     render_people.fn(store, poses, tmp_path, 2)
-    (tmp_path / "holiday.png").touch()
+    (tmp_path / "2024_holiday.png").touch()
     assert {"01_a.png", "02_b.png"} <= names(tmp_path)
     render_people.fn(store, poses, tmp_path, 1)
     assert "02_b.png" not in names(tmp_path)
-    assert {"01_a.png", "holiday.png"} <= names(tmp_path)
+    assert {"01_a.png", "2024_holiday.png"} <= names(tmp_path)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pose_lib.errors import InputError
-from pose_lib.formats.images import UnreadableImage, decode_image, find_images
+from pose_lib.formats.images import UnreadableImage, decode_image, find_images, mark_output
 
 
 def test_names_are_relative_sorted_and_with_slashes(tmp_path):
@@ -24,6 +24,14 @@ def test_hidden_files_and_other_suffixes_are_passed_over(tmp_path):
         save(tmp_path / name, picture())
     (tmp_path / "notes.txt").write_text("no picture")
     assert find_images(tmp_path).names == ("a.jpg",)
+
+
+def test_results_below_the_images_are_not_taken_for_photographs(tmp_path):
+    for name in ("a.jpg", "results/overlays/a.jpg", "store.zarr/picture.png"):
+        save(tmp_path / name, picture())
+    mark_output(tmp_path / "results/overlays")
+    assert find_images(tmp_path).names == ("a.jpg",)
+    assert find_images(tmp_path / "results/overlays").names == ("a.jpg",)  # unless named
 
 
 def test_spaces_letters_of_all_scripts_and_equal_stems_are_fine(tmp_path):
@@ -183,6 +191,15 @@ def test_a_file_that_is_cut_short_is_never_half_a_picture(kind, share, capfd):
         decode_image(content[: int(share * len(content))])
     assert "\n" not in str(raised.value)
     assert capfd.readouterr().err == ""
+
+
+def test_fill_bytes_between_the_segments_of_a_jpeg_are_fine():
+    _, encoded = cv2.imencode(".jpg", picture())
+    content = encoded.tobytes()
+    second_marker = 4 + int.from_bytes(content[4:6], "big")
+    assert content[second_marker] == 0xFF
+    filled = content[:second_marker] + b"\xff\xff" + content[second_marker:]
+    assert decode_image(filled).shape == picture().shape
 
 
 def test_a_jpeg_cut_short_is_found_out_though_its_thumbnail_is_whole():
