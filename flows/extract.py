@@ -17,7 +17,7 @@ from tasks.extract import (
     publish_store,
     survey_images,
 )
-from tasks.overlay import draw_overlays
+from tasks.overlay import check_overlays, draw_overlays
 from tasks.progress import report_progress
 
 
@@ -40,6 +40,8 @@ def extract_keypoints(
         overwrite: Delete a store that holds results of other settings, instead of refusing.
     """
     survey = survey_images(images, config)
+    if overlays is not None:
+        check_overlays(survey.source, overlays)
     shards = plan_missing_shards(survey, store, config, worker_count(), overwrite=overwrite)
     sources = [survey.source.only(shard.names) for shard in shards]
     extracted = extract_shard.map(shards, sources, unmapped(store), unmapped(config))

@@ -4,12 +4,20 @@ from pathlib import Path
 
 from prefect import task
 
+from pose_lib.errors import InputError
 from pose_lib.formats.images import ImageSource, UnreadableImage, mark_output
 from pose_lib.formats.keypoint_store import read_keypoints
 from pose_lib.formats.pictures import write_image
 from pose_lib.plots.overlay import draw_people
 from pose_lib.sharding import Shard
 from tasks.patience import PATIENT
+
+
+@task(name="check-overlays")
+def check_overlays(source: ImageSource, folder: Path) -> None:
+    """Refuse a folder in which overlays would replace the images themselves."""
+    if folder.resolve() == source.root:
+        raise InputError(f"overlays in {folder} would replace the images; name another folder")
 
 
 @task(name="draw-overlays", task_run_name="draw {shard}", **PATIENT)

@@ -74,6 +74,13 @@ def test_every_image_has_a_row_and_the_readable_ones_an_overlay(extract, picture
     assert (drawn["demo_kick.jpg"] != photograph).any()
 
 
+def test_overlays_never_replace_the_images(extract, pictures, store):
+    before = (pictures / "demo_kick.jpg").read_bytes()
+    with pytest.raises(InputError, match="would replace the images"):
+        extract(str(pictures), store, QUICK, overlays=pictures)
+    assert (pictures / "demo_kick.jpg").read_bytes() == before
+
+
 def test_the_results_of_other_images_are_not_replaced_unasked(extract, pictures, store, tmp_path):
     extract(str(pictures), store, QUICK)
     other = tmp_path / "other"
