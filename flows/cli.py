@@ -391,10 +391,10 @@ def _settings(
         settings = replace(settings, train=replace(settings.train, seed=seed))
     if input_height is not None:
         try:
-            detector = replace(settings.extract.detector, input_height=input_height)
+            openpose = replace(settings.extract.openpose, input_height=input_height)
         except ValueError as error:
             raise InputError(f"--input-height: {error}") from error
-        settings = replace(settings, extract=replace(settings.extract, detector=detector))
+        settings = replace(settings, extract=replace(settings.extract, openpose=openpose))
     return settings
 
 

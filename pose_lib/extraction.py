@@ -9,7 +9,7 @@ from jaxtyping import Float, UInt8
 
 from pose_lib.formats.images import MAX_PIXELS, ImageTooLarge, UnreadableImage
 from pose_lib.keypoints import ImageStatus, Keypoints, People
-from pose_lib.openpose.detector import DetectorConfig
+from pose_lib.openpose.config import OpenPoseConfig
 from pose_lib.skeleton import Skeleton
 
 Picture = UInt8[np.ndarray, "height width 3"]
@@ -20,14 +20,16 @@ class ExtractConfig:
     """What is extracted, and in what pieces.
 
     Attributes:
-        detector: How people are found; part of a store's identity.
+        detector: Name of what finds the people: openpose, or another that is installed.
+        openpose: How OpenPose finds them; part of a store's identity.
         images_per_shard: Images of one task, 10 to 30 seconds of work on one core; raised
             where there would be more than 100 tasks otherwise.
         max_pixels: An image of more pixels counts as failed, so that one file cannot take all
             memory; it is tried again in every run.
     """
 
-    detector: DetectorConfig = field(default_factory=DetectorConfig)
+    detector: str = "openpose"
+    openpose: OpenPoseConfig = field(default_factory=OpenPoseConfig)
     images_per_shard: int = 64
     max_pixels: int = MAX_PIXELS
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from prefect import task
 
-from pose_lib.config import config_table
+from pose_lib.detectors import PersonDetector, detector_named
 from pose_lib.errors import InputError
 from pose_lib.extraction import ExtractConfig, extract_image, join_results
 from pose_lib.formats.images import ImageSource, find_images
@@ -21,11 +21,9 @@ from pose_lib.formats.keypoint_store import (
     write_shard,
 )
 from pose_lib.keypoints import ImageStatus, Keypoints
-from pose_lib.openpose.detector import Detector, DetectorConfig, load_detector
-from pose_lib.openpose.weights import BUNDLED_SHA256
 from pose_lib.sharding import Shard, plan_shards
-from pose_lib.skeleton import COCO_18
 from tasks.patience import PATIENT
+from tasks.workspace import current_workspace
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ def plan_missing_shards(
     """
     if overwrite:
         delete_store(store)
-    open_store(store, provenance(config.detector))
+    open_store(store, provenance(config))
     results = finished(store)
     _refuse_other_images(store, survey, set(results))
     have = {digest for digest, result in results.items() if _is_final(result.status)}
@@ -88,7 +86,7 @@ def extract_shard(shard: Shard, source: ImageSource, store: Path, config: Extrac
 
     May run twice: the store keeps the results of every attempt apart.
     """
-    detector = _detector(config.detector)
+    detector = _detector(config)
     digests = [source.digest(name) for name in shard.names]
     results = [
         extract_image(functools.partial(source.read, name), detector.detect, detector.skeleton)
@@ -118,9 +116,12 @@ def ledger_of(keypoints: Keypoints, n_reasons: int = 20) -> Ledger:
     )
 
 
-def provenance(config: DetectorConfig) -> Provenance:
+def provenance(config: ExtractConfig) -> Provenance:
     """Return what the detector's results depend on beside the images."""
-    return Provenance(COCO_18.name, BUNDLED_SHA256, config_table(config))
+    weights = current_workspace().weights
+    identity = detector_named(config.detector).identify(config, weights)
+    settings = {"detector": config.detector, **identity.settings}
+    return Provenance(identity.skeleton.name, identity.weights_sha256, settings)
 
 
 def _refuse_other_images(store: Path, survey: Survey, known: set[str]) -> None:
@@ -138,6 +139,7 @@ def _is_final(status: ImageStatus) -> bool:
 
 
 @functools.lru_cache(maxsize=1)
-def _detector(config: DetectorConfig) -> Detector:
+def _detector(config: ExtractConfig) -> PersonDetector:
     """Load the network once per worker process; a process computes with one thread."""
-    return load_detector(config, threads=1)
+    weights = current_workspace().weights
+    return detector_named(config.detector).load(config, weights, threads=1)

@@ -31,6 +31,10 @@ class Workspace:
         return self.home / "checkpoints"
 
     @property
+    def weights(self) -> Path:
+        return self.home / "weights"
+
+    @property
     def mlflow_artifacts(self) -> Path:
         return self.home / "mlflow-artifacts"
 

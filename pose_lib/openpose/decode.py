@@ -19,36 +19,6 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from pose_lib.keypoints import People
-from pose_lib.skeleton import COCO_18
-
-LIMBS = (
-    ("neck", "right_hip"),
-    ("right_hip", "right_knee"),
-    ("right_knee", "right_ankle"),
-    ("neck", "left_hip"),
-    ("left_hip", "left_knee"),
-    ("left_knee", "left_ankle"),
-    ("neck", "right_shoulder"),
-    ("right_shoulder", "right_elbow"),
-    ("right_elbow", "right_wrist"),
-    ("right_shoulder", "right_ear"),
-    ("neck", "left_shoulder"),
-    ("left_shoulder", "left_elbow"),
-    ("left_elbow", "left_wrist"),
-    ("left_shoulder", "left_ear"),
-    ("neck", "nose"),
-    ("nose", "right_eye"),
-    ("nose", "left_eye"),
-    ("right_eye", "right_ear"),
-    ("left_eye", "left_ear"),
-)
-"""Joint pairs in the order of the network's PAFs.
-
-Source:
-    The COCO model of Cao et al. 2017. The two limbs from shoulder to ear are redundant: they hold
-    a person together where the neck is hidden.
-"""
-
 
 _PAIRS_AT_ONCE = 1 << 16  # bounds the memory that a crowd takes to some 50 MB
 
@@ -91,7 +61,7 @@ class Peaks:
     """Joint candidates of all kinds, those of one joint together.
 
     Attributes:
-        joint: Joint index of COCO_18, ascending.
+        joint: Index of the heatmap, ascending.
         xy: In cells.
         confidence: Height of the peak, 0 to 1.
     """
@@ -109,7 +79,7 @@ class LimbCandidates:
     """Pairs of peaks that may be the ends of one limb.
 
     Attributes:
-        limb: Index in ``LIMBS``.
+        limb: Index of the PAF.
         ends: Peaks at its two ends.
         score: Mean of the PAF along the line between them, at most about 1.
     """
@@ -120,14 +90,23 @@ class LimbCandidates:
 
 
 def decode_people(
-    heatmaps: Float[np.ndarray, "19 h w"], pafs: Float[np.ndarray, "38 h w"], config: DecodeConfig
+    heatmaps: Float[np.ndarray, "joint_and_background h w"],
+    pafs: Float[np.ndarray, "x_and_y h w"],
+    limbs: Int[np.ndarray, "limb 2"],
+    config: DecodeConfig,
 ) -> People:
-    """Return the people in the maps, surest first, joints of COCO_18 in cells.
+    """Return the people in the maps, surest first, joints in cells.
 
-    A person's score is the mean confidence of all 18 joints, a missing one counting as 0.
+    A person's score is the mean confidence of all joints, a missing one counting as 0.
+
+    Args:
+        heatmaps: One for each joint, then the background's, which is not used.
+        pafs: x and y for each limb in turn.
+        limbs: The joints that each limb joins.
     """
-    peaks = find_peaks(heatmaps[: len(COCO_18)], config.joint_threshold)
-    people = group_peaks(peaks, score_limbs(peaks, pafs, config))
+    joints = heatmaps[:-1]
+    peaks = find_peaks(joints, config.joint_threshold)
+    people = group_peaks(peaks, score_limbs(peaks, pafs, limbs, config), n_joints=len(joints))
 
     n_found = (people.keypoints[..., 2] > 0).sum(axis=1)
     kept = np.flatnonzero((n_found >= config.min_joints) & (people.score >= config.min_score))
@@ -187,10 +166,13 @@ def _refine(
 
 
 def score_limbs(
-    peaks: Peaks, pafs: Float[np.ndarray, "38 h w"], config: DecodeConfig
+    peaks: Peaks,
+    pafs: Float[np.ndarray, "x_and_y h w"],
+    limbs: Int[np.ndarray, "limb 2"],
+    config: DecodeConfig,
 ) -> LimbCandidates:
     """Return the pairs of peaks whose PAF agrees with a limb between them."""
-    limb, ends = _all_pairs(peaks)
+    limb, ends = _all_pairs(peaks, limbs)
     n_blocks = -(-len(limb) // _PAIRS_AT_ONCE) or 1
     blocks = zip(np.array_split(limb, n_blocks), np.array_split(ends, n_blocks), strict=True)
     scores = [_agreeing_scores(peaks.xy[pair], of, pafs, config) for of, pair in blocks]
@@ -202,7 +184,7 @@ def score_limbs(
 def _agreeing_scores(
     ends_xy: Float[np.ndarray, "pair 2 2"],
     limb: Int[np.ndarray, "pair"],
-    pafs: Float[np.ndarray, "38 h w"],
+    pafs: Float[np.ndarray, "x_and_y h w"],
     config: DecodeConfig,
 ) -> Float[np.ndarray, "pair"]:
     """Return the score of each pair, 0 or less where the PAF disagrees."""
@@ -218,20 +200,22 @@ def _agreeing_scores(
     return np.where(agreement >= config.min_agreement, along.mean(axis=1) + prior, 0)
 
 
-def _all_pairs(peaks: Peaks) -> tuple[Int[np.ndarray, "pair"], Int[np.ndarray, "pair 2"]]:
+def _all_pairs(
+    peaks: Peaks, limbs: Int[np.ndarray, "limb 2"]
+) -> tuple[Int[np.ndarray, "pair"], Int[np.ndarray, "pair 2"]]:
     """Return limb and peaks of every pair of candidates that a limb could join."""
-    first = np.searchsorted(peaks.joint, np.arange(len(COCO_18) + 1))
-    limbs, pairs = [], []
-    for limb, (a, b) in enumerate(LIMB_JOINTS):
+    first = np.searchsorted(peaks.joint, np.arange(limbs.max() + 2))
+    of_limb, pairs = [], []
+    for limb, (a, b) in enumerate(limbs):
         a_peaks, b_peaks = (np.arange(first[joint], first[joint + 1]) for joint in (a, b))
         pair = np.stack(np.meshgrid(a_peaks, b_peaks, indexing="ij"), axis=-1).reshape(-1, 2)
         pairs.append(pair)
-        limbs.append(np.full(len(pair), limb))
-    return np.concatenate(limbs), np.concatenate(pairs)
+        of_limb.append(np.full(len(pair), limb))
+    return np.concatenate(of_limb), np.concatenate(pairs)
 
 
 def sample_pafs(
-    pafs: Float[np.ndarray, "38 h w"],
+    pafs: Float[np.ndarray, "x_and_y h w"],
     limb: Int[np.ndarray, "pair"],
     points: Float[np.ndarray, "pair sample 2"],
 ) -> Float[np.ndarray, "pair sample 2"]:
@@ -250,7 +234,7 @@ def sample_pafs(
     return above_row * (1 - dy) + below_row * dy
 
 
-def group_peaks(peaks: Peaks, candidates: LimbCandidates) -> People:
+def group_peaks(peaks: Peaks, candidates: LimbCandidates, *, n_joints: int) -> People:
     """Join peaks into people, the surest limb first.
 
     A limb is accepted unless it would give a person a second joint of one kind.
@@ -267,16 +251,13 @@ def group_peaks(peaks: Peaks, candidates: LimbCandidates) -> People:
             members[kept] += members[merged]
             joints[kept] |= joints[merged]
             members[merged] = []
-    return _people_of([group for group in members if len(group) > 1], peaks)
+    return _people_of([group for group in members if len(group) > 1], peaks, n_joints)
 
 
-def _people_of(groups: list[list[int]], peaks: Peaks) -> People:
-    keypoints = np.full((len(groups), len(COCO_18), 3), np.nan, dtype=np.float32)
+def _people_of(groups: list[list[int]], peaks: Peaks, n_joints: int) -> People:
+    keypoints = np.full((len(groups), n_joints, 3), np.nan, dtype=np.float32)
     keypoints[..., 2] = 0
     for person, group in enumerate(groups):
         keypoints[person, peaks.joint[group], :2] = peaks.xy[group]
         keypoints[person, peaks.joint[group], 2] = peaks.confidence[group]
     return People(keypoints, keypoints[..., 2].mean(axis=1))
-
-
-LIMB_JOINTS: Int[np.ndarray, "19 2"] = np.array([COCO_18.indices(limb) for limb in LIMBS])

@@ -11,9 +11,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-STRIDE = 8
-"""Input pixels per cell of the output maps, along each axis."""
-
 N_HEATMAPS = 19
 """One map for each joint of COCO_18, and the background."""
 
@@ -89,7 +86,7 @@ class MobilenetThin(nn.Module):
 
         Returns:
             The confidence of each joint (and of background, last) in each cell, about 0 to 1; and
-            x, y of the unit vector along each limb, in the order of ``decode.LIMBS``.
+            x, y of the unit vector along each limb, in the order of the model's limbs.
         """
         features = self.features(image)
         first, *refinements = self.stages

@@ -17,12 +17,11 @@ from flows.cli import app
 from flows.config import PipelineConfig
 from flows.services import free_port
 from pose_lib.config import read_config
-from pose_lib.extraction import ImageResult, join_results
+from pose_lib.extraction import ExtractConfig, ImageResult, join_results
 from pose_lib.formats.keypoint_store import open_store, publish, read_keypoints, write_shard
 from pose_lib.formats.npy_pair import read_npy_pair
 from pose_lib.formats.openpose_json import read_openpose
 from pose_lib.keypoints import ImageStatus, People
-from pose_lib.openpose.detector import DetectorConfig
 from pose_lib.sample import sample_images
 from pose_lib.skeleton import COCO_18, MPII_16
 from tasks.extract import provenance
@@ -218,7 +217,7 @@ def materials(tmp_path):
     (tmp_path / "texts" / "a.txt").write_text("no picture")
     shutil.copy(sample_images() / "coffee.jpg", tmp_path / "pictures")
     (tmp_path / "broken.toml").write_text("n_people = = 2")
-    (tmp_path / "unknown.toml").write_text("[extract.detector]\ninput_heigth = 176")
+    (tmp_path / "unknown.toml").write_text("[extract.openpose]\ninput_heigth = 176")
     (tmp_path / "unknown_training.toml").write_text("[train.gan]\nstepps = 1")
     (tmp_path / "wrong_type.toml").write_text('[train.gan]\nsteps = "many"')
     _write_arrays(tmp_path)
@@ -247,7 +246,7 @@ def _write_store(path):
     nobody = People(np.empty((0, 18, 3), np.float32), np.empty(0, np.float32))
     result = ImageResult(ImageStatus.NO_PERSON, nobody, (600, 400), "no person found", 0.1)
     keypoints = join_results(digests, [result], COCO_18)
-    open_store(path, provenance(DetectorConfig()))
+    open_store(path, provenance(ExtractConfig()))
     write_shard(path, keypoints, list(digests.values()), np.zeros(1, np.float32))
     publish(path, list(digests), digests)
 

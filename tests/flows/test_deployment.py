@@ -65,7 +65,7 @@ def test_settings_are_a_form_with_names_types_and_defaults(checkout):
     assert {"images", "out", "config", "overwrite"} == form["properties"].keys()
     assert form["properties"]["images"]["description"].startswith("Folder, glob")
     settings = form["definitions"]
-    assert settings["DetectorConfig"]["properties"]["input_height"]["default"] == 368
+    assert settings["OpenPoseConfig"]["properties"]["input_height"]["default"] == 368
     assert settings["GanConfig"]["properties"]["steps"]["type"] == "integer"
     assert settings["ExportFormat"]["enum"] == ["npy", "openpose", "coco", "csv"]
 

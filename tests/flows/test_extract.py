@@ -29,12 +29,12 @@ from pose_lib.errors import InputError
 from pose_lib.extraction import ExtractConfig
 from pose_lib.formats.images import ImageSource
 from pose_lib.formats.keypoint_store import read_keypoints
-from pose_lib.openpose.detector import DetectorConfig
+from pose_lib.openpose.config import OpenPoseConfig
 from pose_lib.sample import sample_images
 from tasks.extract import Survey, plan_missing_shards
 from tasks.workspace import HOME_VARIABLE
 
-QUICK = ExtractConfig(DetectorConfig(input_height=176), images_per_shard=2)
+QUICK = ExtractConfig(openpose=OpenPoseConfig(input_height=176), images_per_shard=2)
 STATUS = {
     "astronaut.jpg": "ok",
     "broken.jpg": "unreadable",

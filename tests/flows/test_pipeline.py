@@ -40,7 +40,7 @@ beside = "bundled"
 [extract]
 images_per_shard = 2
 
-[extract.detector]
+[extract.openpose]
 input_height = 176
 
 [train.gan]

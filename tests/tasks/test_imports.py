@@ -3,8 +3,8 @@ import json
 import pytest
 
 from pose_lib.errors import InputError
+from pose_lib.extraction import ExtractConfig
 from pose_lib.formats.keypoint_store import open_store, read_keypoints
-from pose_lib.openpose.detector import DetectorConfig
 from tasks.extract import provenance
 from tasks.imports import import_openpose
 
@@ -44,7 +44,7 @@ def test_what_is_no_openpose_json_is_refused_before_anything_is_deleted(tmp_path
 
 def test_people_who_were_found_in_images_are_never_replaced_by_an_import(tmp_path):
     openpose_file(tmp_path, "person", [[5.0, 6.0, 0.5] * 18])
-    open_store(tmp_path / "s.zarr", provenance(DetectorConfig()))
+    open_store(tmp_path / "s.zarr", provenance(ExtractConfig()))
     with pytest.raises(InputError, match="found in images"):
         import_openpose.fn(tmp_path / "person_keypoints.json", tmp_path / "s.zarr")
     assert (tmp_path / "s.zarr").exists()

@@ -2,10 +2,12 @@
 
 import numpy as np
 
-from pose_lib.openpose.decode import LIMBS
+from pose_lib.openpose.models import MOBILENET_THIN
 from pose_lib.skeleton import COCO_18
 
 HEIGHT, WIDTH = 46, 62
+
+LIMBS = MOBILENET_THIN.limbs
 
 STANDING = {
     "nose": (0, -10),

@@ -1,17 +1,22 @@
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from drawn_maps import HEIGHT, WIDTH, draw_maps, standing
+from drawn_maps import HEIGHT, LIMBS, WIDTH, draw_maps, standing
 from hypothesis import given, settings
 
-from pose_lib.openpose.decode import LIMBS, DecodeConfig, decode_people, find_peaks, sample_pafs
+from pose_lib.openpose.decode import DecodeConfig, decode_people, find_peaks, sample_pafs
+from pose_lib.openpose.models import MOBILENET_THIN
 from pose_lib.skeleton import COCO_18, mirrored_name
 
 CONFIG = DecodeConfig()
 
 
+def decode(heatmaps, pafs):
+    return decode_people(heatmaps, pafs, MOBILENET_THIN.limb_joints, CONFIG)
+
+
 def decoded(people):
-    found = decode_people(*draw_maps(people), CONFIG)
+    found = decode(*draw_maps(people))
     return found.keypoints[np.argsort(found.keypoints[:, COCO_18.index("neck"), 0])]
 
 
@@ -23,7 +28,7 @@ def assert_same_people(found, people, *, cells=0.05):
 
 
 def test_empty_maps_hold_nobody():
-    assert len(decode_people(*draw_maps([]), CONFIG)) == 0
+    assert len(decode(*draw_maps([]))) == 0
 
 
 def test_a_single_person_is_found_where_they_are():
@@ -39,14 +44,14 @@ def test_moving_a_person_moves_their_joints(x, y):
 @pytest.mark.parametrize("n_people", [2, 5, 12])
 def test_people_side_by_side_stay_apart(n_people):
     people = [standing(8 + 13 * i + 0.3 * i % 1, 18 + i % 3) for i in range(n_people)]
-    found = decode_people(*draw_maps(people, width=13 * n_people + 8), CONFIG).keypoints
+    found = decode(*draw_maps(people, width=13 * n_people + 8)).keypoints
     assert_same_people(found[np.argsort(found[:, COCO_18.index("neck"), 0])], people)
 
 
 def test_a_crowd_is_decoded_block_by_block():
     alone = draw_maps([standing(8, 14)], height=32, width=17)
     crowd = [np.tile(maps, (1, 8, 9)) for maps in alone]
-    found = decode_people(*crowd, CONFIG).keypoints
+    found = decode(*crowd).keypoints
     assert len(found) == 8 * 9
     np.testing.assert_allclose(
         found[..., 0] % 17, np.tile(standing(8, 14)[:, 0], (72, 1)), atol=0.05
@@ -86,8 +91,8 @@ def test_a_mirrored_picture_gives_mirrored_people():
     mirrored_pafs = pafs.reshape(-1, 2, HEIGHT, WIDTH)[mirrored_limbs][..., ::-1].copy()
     mirrored_pafs[:, 0] *= -1
 
-    straight = decode_people(heatmaps, pafs, CONFIG).keypoints
-    mirrored = decode_people(mirrored_heatmaps, mirrored_pafs.reshape(pafs.shape), CONFIG).keypoints
+    straight = decode(heatmaps, pafs).keypoints
+    mirrored = decode(mirrored_heatmaps, mirrored_pafs.reshape(pafs.shape)).keypoints
     back = mirrored[:, COCO_18.mirror]
     back[..., 0] = WIDTH - 1 - back[..., 0]
     by_place = [people[np.argsort(people[:, 0, 0])] for people in (straight, back)]
@@ -97,7 +102,7 @@ def test_a_mirrored_picture_gives_mirrored_people():
 def test_missing_joints_are_missing_and_lower_the_score():
     whole, part = standing(15, 18), standing(45, 18)
     part[COCO_18.indices(("left_knee", "left_ankle"))] = np.nan
-    people = decode_people(*draw_maps([part, whole]), CONFIG)
+    people = decode(*draw_maps([part, whole]))
     knee = COCO_18.index("left_knee")
     np.testing.assert_array_equal(people.keypoints[:, knee, 2] > 0, [True, False])
     assert np.isnan(people.keypoints[1, knee, :2]).all()
@@ -141,7 +146,7 @@ def test_fields_are_read_between_the_cells_and_at_the_border():
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (2, 2), (1, 40), (40, 1)])
 def test_maps_of_any_size_are_decoded(height, width):
     heatmaps = np.ones((19, height, width), dtype=np.float32)
-    assert len(decode_people(heatmaps, np.zeros((38, height, width), np.float32), CONFIG)) == 0
+    assert len(decode(heatmaps, np.zeros((38, height, width), np.float32))) == 0
 
 
 @pytest.mark.parametrize("wrong", [{"joint_threshold": 0.0}, {"paf_samples": 1}])

@@ -3,12 +3,13 @@ import torch
 from torch.nn import functional
 
 from pose_lib.openpose.mobilenet_thin import MobilenetThin, pad_as_tensorflow
-from pose_lib.openpose.weights import BUNDLED_SHA256, bundled_weights, load_network
+from pose_lib.openpose.models import MOBILENET_THIN
+from pose_lib.openpose.weights import bundled_weights, load_network
 
 
 @pytest.fixture(scope="module")
 def network():
-    return load_network(bundled_weights(), sha256=BUNDLED_SHA256)
+    return load_network(MOBILENET_THIN, bundled_weights())
 
 
 @pytest.mark.parametrize(("height", "width"), [(16, 16), (64, 112)])
