@@ -1,4 +1,4 @@
-"""Where pictures come from: a folder, a glob pattern, one image, or the frames of a video."""
+"""Where pictures come from: a folder, a glob pattern, a list, one image, or a video's frames."""
 
 import functools
 import glob
@@ -8,7 +8,7 @@ import itertools
 import os
 import threading
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int, UInt8
 from PIL import Image
 
 from pose_lib.errors import InputError
@@ -105,10 +105,14 @@ class ImageSource:
 
 
 def find_images(source: str | Path, *, max_pixels: int = MAX_PIXELS) -> ImageSource:
-    """Find the images of a folder, a glob pattern, a single image file, or a video.
+    """Find the images of a folder, a glob pattern, a list, a single image file, or a video.
 
     A folder is searched to all depths; hidden files and folders, files that are no image by their
     suffix, links to other folders, and folders of our own results (`mark_output`) are passed over.
+
+    A list is a ``.txt`` with a path on each line, absolute or relative to the list's own folder;
+    empty lines and those that begin with ``#`` are passed over. An image on it that is not there
+    is unreadable, as one that was deleted after the search would be.
 
     Raises:
         InputError: If there is nothing to read: no such place, or no image in it.
@@ -117,6 +121,8 @@ def find_images(source: str | Path, *, max_pixels: int = MAX_PIXELS) -> ImageSou
     try:
         if path.is_dir():
             root, files = path, _images_under(path)
+        elif path.is_file() and path.suffix.lower() == ".txt":
+            root, files = _listed(path)
         elif path.exists():
             root, files = path.parent, _pictures([path])
         elif glob.has_magic(str(source)):
@@ -130,6 +136,20 @@ def find_images(source: str | Path, *, max_pixels: int = MAX_PIXELS) -> ImageSou
         raise InputError(f"cannot read {source}: {error.strerror or error}") from error
     # Absolute, because a worker may run in another folder.
     return ImageSource(root.resolve(), tuple(sorted(names)), max_pixels)
+
+
+def image_sizes(folder: Path, names: Sequence[str]) -> Int[np.ndarray, "image 2"]:
+    """Return width and height from each file's header, 0 0 where no image is there."""
+
+    def size(name: str) -> tuple[int, int]:
+        try:
+            with Image.open(folder / name) as header:
+                return header.size
+        except (OSError, ValueError, Image.DecompressionBombError):
+            return 0, 0
+
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        return np.array(list(pool.map(size, names)), np.int64).reshape(-1, 2)
 
 
 def mark_output(folder: Path) -> None:
@@ -254,6 +274,30 @@ def _matching(pattern: str) -> tuple[Path, list[Path]]:
     return Path(*plain), files
 
 
+def _listed(path: Path) -> tuple[Path, list[Path]]:
+    """Return the files on a list, and the folder that holds them all: the list's own if it does."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f"the list {path} is not valid UTF-8: {error.reason}") from error
+    entries = {number: line.strip() for number, line in enumerate(lines, start=1)}
+    entries = {number: line for number, line in entries.items() if line and line[0] != "#"}
+    for number, line in entries.items():
+        if not _is_image(Path(line)):
+            kinds = ", ".join(_IMAGE_SUFFIXES)
+            raise InputError(f"{path}, line {number}: {line!r} is no image by its suffix ({kinds})")
+    home = path.absolute().parent
+    # normpath, for resolving a link would change the image's name.
+    files = sorted({Path(os.path.normpath(home / line)) for line in entries.values()})
+    if files and not any(file.exists() for file in files):
+        raise InputError(
+            f"of {len(files)} images on the list {path} none is there, such as {files[0]}; "
+            f"paths on it are relative to {home}"
+        )
+    inside = all(file.is_relative_to(home) for file in files)
+    return home if inside else Path(os.path.commonpath([file.parent for file in files])), files
+
+
 def _pictures(paths: Iterable[Path]) -> list[Path]:
     return [path for path in paths if path.is_file() and (_is_image(path) or _is_video(path))]
 
@@ -263,6 +307,8 @@ def _nothing_found(source: str | Path) -> str:
     either = ", ".join(_IMAGE_SUFFIXES + _VIDEO_SUFFIXES)
     if Path(source).is_dir():
         return f"no image in {source}: files that end in {kinds} count (name a video by itself)"
+    if Path(source).suffix.lower() == ".txt":
+        return f"the list {source} names no image: it has a path on each line"
     if Path(source).exists():
         return f"{source} is neither image nor video by its suffix (known: {either})"
     return f"no image or video matches {source}: files that end in {either} count"

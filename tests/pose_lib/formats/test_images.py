@@ -10,7 +10,13 @@ import pytest
 from PIL import Image
 
 from pose_lib.errors import InputError
-from pose_lib.formats.images import UnreadableImage, decode_image, find_images, mark_output
+from pose_lib.formats.images import (
+    UnreadableImage,
+    decode_image,
+    find_images,
+    image_sizes,
+    mark_output,
+)
 
 
 def test_names_are_relative_sorted_and_with_slashes(tmp_path):
@@ -56,6 +62,44 @@ def test_a_folder_whose_name_looks_like_a_pattern_is_a_folder(tmp_path):
     assert find_images(tmp_path / "set[1]").names == ("a.jpg",)
 
 
+def test_a_list_names_images_from_its_own_folder(tmp_path):
+    for name in ("b.jpg", "a/1.jpg", "c.jpg"):
+        save(tmp_path / name, picture())
+    (tmp_path / "some.txt").write_text("# chosen\r\n\r\nb.jpg\r\n  a/1.jpg\r\n./b.jpg\r\n")
+    source = find_images(tmp_path / "some.txt")
+    assert source.names == ("a/1.jpg", "b.jpg")
+    assert source.root == tmp_path
+
+
+def test_a_list_of_images_that_lie_elsewhere_names_them_from_their_common_folder(tmp_path):
+    for name in ("photos/day 1/a.jpg", "photos/day 2/b.jpg"):
+        save(tmp_path / name, picture())
+    (tmp_path / "lists").mkdir()
+    lines = f"../photos/day 1/a.jpg\n{tmp_path}/photos/day 2/b.jpg\n"
+    (tmp_path / "lists/some.txt").write_text(lines)
+    source = find_images(tmp_path / "lists/some.txt")
+    assert source.names == ("day 1/a.jpg", "day 2/b.jpg")
+    assert source.root == tmp_path / "photos"
+    assert source.read("day 1/a.jpg").shape == (48, 64, 3)
+
+
+def test_an_image_on_a_list_that_is_not_there_is_unreadable_and_the_others_are_read(tmp_path):
+    save(tmp_path / "a.jpg", picture())
+    (tmp_path / "some.txt").write_text("a.jpg\ngone.jpg\n")
+    source = find_images(tmp_path / "some.txt")
+    assert source.read("a.jpg").shape == (48, 64, 3)
+    with pytest.raises(UnreadableImage, match="cannot be opened: No such file"):
+        source.read("gone.jpg")
+
+
+def test_sizes_come_from_the_headers_and_are_zero_where_no_image_is(tmp_path):
+    save(tmp_path / "a.png", picture())
+    (tmp_path / "b.jpg").write_text("no picture")
+    sizes = image_sizes(tmp_path, ["a.png", "b.jpg", "gone.jpg"])
+    np.testing.assert_array_equal(sizes, [[64, 48], [0, 0], [0, 0]])
+    assert image_sizes(tmp_path, []).shape == (0, 2)
+
+
 def test_a_single_image_is_named_by_itself(tmp_path):
     save(tmp_path / "a.jpg", picture())
     assert find_images(tmp_path / "a.jpg").names == ("a.jpg",)
@@ -83,14 +127,20 @@ def test_a_video_that_is_none_is_one_clear_line(tmp_path):
         ("missing", "there is no such path"),
         ("empty", "no image in .*empty: files that end in .*jpg"),
         ("texts", "no image in .*texts"),
-        ("texts/notes.txt", "neither image nor video"),
+        ("texts/notes.md", "neither image nor video"),
+        ("texts/notes.txt", r"notes\.txt, line 2: 'no picture' is no image by its suffix"),
+        ("texts/nothing.txt", "names no image"),
+        ("texts/gone.txt", r"of 2 images on the list .* none is there, such as .*b\.jpg.*relative"),
         ("texts/*.jpg", "no image or video matches"),
     ],
 )
 def test_nothing_to_read_is_one_clear_line(tmp_path, name, message):
     (tmp_path / "empty").mkdir()
     (tmp_path / "texts").mkdir()
-    (tmp_path / "texts" / "notes.txt").write_text("no picture")
+    (tmp_path / "texts" / "notes.md").write_text("no picture")
+    (tmp_path / "texts" / "notes.txt").write_text("a.jpg\nno picture")
+    (tmp_path / "texts" / "nothing.txt").write_text("# nothing\n\n")
+    (tmp_path / "texts" / "gone.txt").write_text("c.jpg\nb.jpg\n")
     with pytest.raises(InputError, match=message) as raised:
         find_images(tmp_path / name)
     assert "\n" not in str(raised.value)

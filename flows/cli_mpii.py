@@ -1,0 +1,56 @@
+"""Commands about annotated people: `mpii` audits the annotations, `choose` chooses by them."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.console import show_summary, show_table
+
+if TYPE_CHECKING:
+    from pose_lib.mpii_audit import MpiiAudit
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
+
+
+def mpii(
+    file: Annotated[Path, typer.Argument(help="mpii_human_pose_v1_u12_1.mat.", metavar="FILE.mat")],
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of the images, to see which are missing.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for audit.json and lists of images for `poselift extract`."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Audit MPII's annotations: who is kept, who is not and why, by train, test and company."""
+    from pose_lib.formats.images import image_sizes
+    from pose_lib.formats.mpii import read_mpii_release
+    from pose_lib.formats.mpii_audit import audit_table, write_audit
+    from pose_lib.mpii_audit import audit_mpii
+
+    release = read_mpii_release(file)
+    audit = audit_mpii(release, image_sizes(images, release.people.filename) if images else None)
+    written = write_audit(audit, out, images) if out else []
+    if as_json:
+        print(json.dumps(audit_table(audit) | {"written": [str(path) for path in written]}))
+        return
+    _show_audit(audit)
+    if written:
+        show_summary("Written", {path.name: path for path in written})
+
+
+def _show_audit(audit: "MpiiAudit") -> None:
+    groups = {group: counts for group, counts in audit.counts.items() if counts["images"]}
+    rows = [
+        (name.replace(" ", "\u00a0"), *numbers, sum(numbers))  # which no narrow terminal wraps
+        for name in next(iter(audit.counts.values()))
+        if any(numbers := [counts[name] for counts in groups.values()])
+    ]
+    print(f"\nMPII {audit.version}, {audit.activities} activities\n")
+    show_table(("", *groups, "all"), rows)
+    if audit.missing:
+        shown = ", ".join(audit.missing[:5]) + (", ..." if len(audit.missing) > 5 else "")
+        print(f"\n{len(audit.missing)} images are missing: {shown}")
