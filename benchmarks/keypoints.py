@@ -2,77 +2,80 @@
 
     python benchmarks/keypoints.py DATA
 
-DATA is the development data: `mpii/images` with `ground_truth.json`, and `images/mmpose/coco` with
-`test_coco.json`.
+DATA is the development data: `mpii/images` and `mpii/crops256` with `ground_truth.json`,
+`images/mmpose/coco` with `test_coco.json`, and `renders` with `coco_keypoints.json`.
 """
 
 import argparse
-import json
+import functools
+from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from pose_lib.keypoint_metrics import match_people, oks, pckh
-from pose_lib.openpose.detector import Detector, DetectorConfig, load_detector
-from pose_lib.skeleton import COCO_17, COCO_18, MPII_16
+from pose_lib.annotations import Annotations
+from pose_lib.detectors import PersonDetector
+from pose_lib.extraction import extract_image, join_results
+from pose_lib.formats.images import find_images
+from pose_lib.formats.keypoint_truth import read_keypoint_truth
+from pose_lib.keypoint_report import KeypointReport, score_keypoints
+from pose_lib.openpose.config import OpenPoseConfig
+from pose_lib.openpose.detector import load_detector
 
-LIMB_JOINTS = tuple(
-    f"{side}_{part}"
-    for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
-    for side in ("left", "right")
-)
+TRUTH = {
+    "mpii/images": "ground_truth.json",
+    "mpii/crops256": "ground_truth.json",
+    "images/mmpose/coco": "test_coco.json",
+    "renders": "coco_keypoints.json",
+}
+COLUMNS = ("people", "found", "pckh50", "pckh_auc", "mean_oks", "oks_ap", "oks_ap50", "oks_ar")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("data", type=Path)
-    folder = parser.parse_args().data
-    detector = load_detector(DetectorConfig(), threads=1)
-    right, annotated = limb_joints_right(detector, folder / "mpii/images")
-    print(f"MPII: PCKh@0.5 {100 * right / annotated:.1f}, {right} of {annotated} limb joints right")
-    similarities = person_similarities(detector, folder / "images/mmpose/coco")
-    print(f"COCO: mean OKS {np.mean(similarities):.3f} of {len(similarities)} people")
+    data = parser.parse_args().data
+    detector = load_detector(OpenPoseConfig(), threads=1)
+    print(f"{'':18}", *(f"{column:>8}" for column in COLUMNS))
+    for place, truth in TRUTH.items():
+        figures = score_folder(
+            detector, data / place, read_keypoint_truth(data / place / truth)
+        ).figures()
+        print(f"{place:18}", *(f"{figures[column]:8.4g}" for column in COLUMNS))
+    right, annotated = limb_joints_right(detector, data / "mpii/images")
+    print(
+        f"mpii/images by whole heads, top to upper neck: PCKh@0.5 {right / annotated:.3f}, "
+        f"{right} of {annotated} limb joints right"
+    )
 
 
-def limb_joints_right(detector: Detector, folder: Path) -> tuple[int, int]:
-    """Count the visible limb joints that are right at PCKh@0.5, and those annotated.
+def score_folder(detector: PersonDetector, folder: Path, truth: Annotations) -> KeypointReport:
+    """Find the people in a folder's images and compare them with the annotated ones."""
+    source = find_images(folder)
+    results = [
+        extract_image(functools.partial(source.read, name), detector.detect, detector.skeleton)
+        for name in source.names
+    ]
+    return score_keypoints(join_results(source.names, results, detector.skeleton), truth)
 
-    A head is as long as from its top to the upper neck.
+
+def limb_joints_right(detector: PersonDetector, folder: Path) -> tuple[int, int]:
+    """Count the limb joints that are right at PCKh@0.5, and those annotated.
+
+    A head is as long as from its top to the upper neck: a third more than MPII's head size.
     """
-    counts = []
-    for name, people in json.loads((folder / "ground_truth.json").read_text())["images"].items():
-        xy = np.array([person["joints"] for person in people])
-        visible = np.array([person["visible"] for person in people])[..., None] > 0
-        truth = np.concatenate([xy, visible], axis=-1)[:, MPII_16.indices(LIMB_JOINTS)]
-        top, neck = (xy[:, MPII_16.index(joint)] for joint in ("head_top", "upper_neck"))
-        found = detector.detect(cv2.imread(str(folder / name))).keypoints
-        head_size = np.linalg.norm(top - neck, axis=-1)
-        counts.append(pckh(found[:, COCO_18.indices(LIMB_JOINTS)], truth, head_size))
-    right, annotated = np.sum(counts, axis=0).tolist()
-    return right, annotated
+    truth = read_keypoint_truth(folder / "ground_truth.json")
+    ends = truth.keypoints[:, truth.skeleton.indices(("head_top", "upper_neck")), :2]
+    whole_heads = np.linalg.norm(ends[:, 0] - ends[:, 1], axis=-1)
+    distance = score_folder(detector, folder, replace(truth, head_size=whole_heads)).distance
+    return int((distance <= 0.5).sum()), int((~np.isnan(distance)).sum())
 
 
-def person_similarities(detector: Detector, folder: Path) -> list[float]:
+def person_similarities(detector: PersonDetector, folder: Path) -> list[float]:
     """Return the OKS of every annotated person; 0 for one who is not found."""
-    annotations = json.loads((folder / "test_coco.json").read_text())
-    similarities: list[float] = []
-    for image in annotations["images"]:
-        people = [
-            person
-            for person in annotations["annotations"]
-            if person["image_id"] == image["id"] and person["num_keypoints"] > 0
-        ]
-        found = detector.detect(cv2.imread(str(folder / image["file_name"]))).keypoints
-        truth = np.array([person["keypoints"] for person in people], float).reshape(-1, 17, 3)
-        area = np.array([person["area"] for person in people])
-        similarity = oks(found[:, COCO_18.indices(COCO_17.joints)], truth, area)
-        matched = match_people(similarity)
-        similarities += [
-            float(similarity[person, match]) if match >= 0 else 0.0
-            for person, match in enumerate(matched)
-        ]
-    return similarities
+    truth = read_keypoint_truth(folder / "test_coco.json")
+    verdicts = score_folder(detector, folder, truth).verdicts
+    return np.concatenate([verdict.person_oks for verdict in verdicts]).tolist()
 
 
 if __name__ == "__main__":

@@ -22,6 +22,9 @@ class Annotations:
         scale: Each person's height in units of 200 pixels, NaN where unknown.
         head_size: Length of each person's head in pixels, NaN where unknown.
         area: Area of each person's silhouette in square pixels, NaN where unknown.
+        box: Left, top, width and height around each person in pixels, NaN where unknown; none
+            where the file has no boxes.
+        crowd: Which entries stand for many people at once; none where the file has no such.
     """
 
     skeleton: Skeleton
@@ -33,6 +36,8 @@ class Annotations:
     scale: Float[np.ndarray, "person"]
     head_size: Float[np.ndarray, "person"]
     area: Float[np.ndarray, "person"]
+    box: Float[np.ndarray, "person 4"] | None = None
+    crowd: Bool[np.ndarray, "person"] | None = None
 
     def __post_init__(self) -> None:
         if self.keypoints.shape[1:] != (len(self.skeleton), 3):

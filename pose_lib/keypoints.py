@@ -4,11 +4,11 @@ Image frame: pixels of the original image, origin at its top left, x right, y do
 joint is ``(nan, nan, 0)``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from pose_lib.skeleton import Skeleton
 
@@ -60,6 +60,7 @@ class Keypoints:
         keypoints: x, y in pixels and confidence of every person, all images together.
         image: The image row each person was found in, ascending.
         score: One number per person, higher is surer.
+        choice: Who is used further on; everybody where it is None.
     """
 
     skeleton: Skeleton
@@ -70,10 +71,11 @@ class Keypoints:
     keypoints: Float[np.ndarray, "person joint 3"]
     image: Int[np.ndarray, "person"]
     score: Float[np.ndarray, "person"]
+    choice: Bool[np.ndarray, "person"] | None = None
 
     def __post_init__(self) -> None:
         per_image = {len(self.filename), len(self.size), len(self.status), len(self.reason)}
-        per_person = {len(self.keypoints), len(self.image), len(self.score)}
+        per_person = {len(self.keypoints), len(self.image), len(self.score), len(self.chosen)}
         if len(per_image) != 1 or len(per_person) != 1:
             raise ValueError(
                 f"lengths disagree: per image {sorted(per_image)}, per person {sorted(per_person)}"
@@ -96,10 +98,33 @@ class Keypoints:
     def n_people(self) -> int:
         return len(self.keypoints)
 
+    @property
+    def chosen(self) -> Bool[np.ndarray, "person"]:
+        """Tell who is used further on."""
+        return np.ones(self.n_people, bool) if self.choice is None else self.choice
+
+    def of_image(self, image: int) -> slice:
+        """Return where the people of an image row stand."""
+        return slice(*np.searchsorted(self.image, [image, image + 1]))
+
     def people(self, image: int) -> People:
-        """Return the people of one image row."""
-        first, last = np.searchsorted(self.image, [image, image + 1])
-        return People(self.keypoints[first:last], self.score[first:last])
+        """Return the people of one image row, chosen or not."""
+        here = self.of_image(image)
+        return People(self.keypoints[here], self.score[here])
+
+    def choosing(self, chosen: Bool[np.ndarray, "person"]) -> "Keypoints":
+        """Return the same people with another choice among them."""
+        return replace(self, choice=chosen)
+
+    def only_chosen(self) -> "Keypoints":
+        """Return the chosen people alone, with every image and what became of it."""
+        return replace(
+            self,
+            keypoints=self.keypoints[self.chosen],
+            image=self.image[self.chosen],
+            score=self.score[self.chosen],
+            choice=None,
+        )
 
     def counts(self) -> dict[str, int]:
         """Return how many images have each status, by its label, zeros included."""
