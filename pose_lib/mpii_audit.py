@@ -45,7 +45,7 @@ def audit_mpii(release: MpiiRelease, sizes: Int[np.ndarray, "image 2"] | None = 
     """
     names = np.array(release.people.filename, dtype=np.str_)
     known = np.zeros((len(names), 2), np.int64) if sizes is None else sizes
-    lost = np.zeros(len(names), bool) if sizes is None else ~(known > 0).all(-1)
+    lost = np.logical_and(sizes is not None, (known <= 0).any(-1))
     groups = image_groups(release)
     return MpiiAudit(
         version=release.version,
@@ -125,4 +125,4 @@ def _counts(
 def _outside(xy: np.ndarray, size: np.ndarray) -> np.ndarray:
     """Tell which points lie beyond the image's edges; beyond an unknown size nothing does."""
     end = np.where(size > 0, size, np.inf)
-    return (xy < 0).any(-1) | (xy > end).any(-1)  # NaN is on neither side
+    return np.logical_or((xy < 0).any(-1), (xy > end).any(-1))  # NaN is on neither side

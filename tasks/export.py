@@ -31,5 +31,5 @@ _WRITERS = {
 
 @task(name="export-keypoints", task_run_name="export {kind}")
 def export_people(store: Path, kind: ExportFormat, folder: Path) -> Path:
-    """Write the store's people into the folder in one format; return what was written."""
-    return _WRITERS[kind](read_keypoints(store), folder)
+    """Write the store's chosen people into the folder in one format; return what was written."""
+    return _WRITERS[kind](read_keypoints(store).only_chosen(), folder)

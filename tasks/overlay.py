@@ -24,7 +24,7 @@ def check_overlays(source: ImageSource, folder: Path) -> None:
 def draw_overlays(shard: Shard, source: ImageSource, store: Path, folder: Path) -> int:
     """Draw the store's people over the shard's images; return how many images.
 
-    Images that cannot be read have no overlay.
+    Those who are not chosen are grey. Images that cannot be read have no overlay.
     """
     mark_output(folder)
     keypoints = read_keypoints(store)
@@ -34,8 +34,10 @@ def draw_overlays(shard: Shard, source: ImageSource, store: Path, folder: Path) 
             image = source.read(name)
         except UnreadableImage:
             continue
-        people = keypoints.people(row_of[name])
-        write_image(folder / _overlay_name(name), draw_people(image, people, keypoints.skeleton))
+        row = row_of[name]
+        people, chosen = keypoints.people(row), keypoints.chosen[keypoints.of_image(row)]
+        drawn = draw_people(image, people, keypoints.skeleton, chosen=chosen)
+        write_image(folder / _overlay_name(name), drawn)
     return len(shard.names)
 
 

@@ -60,8 +60,8 @@ def check_model(model: str) -> None:
 
 @task(name="lift-people", task_run_name="lift with {model}")
 def lift_people(store: Path, model: str, path: Path) -> Path:
-    """Lift everybody in the store and write their 3D poses to the npz file ``path``."""
-    keypoints = read_keypoints(store)
+    """Lift the store's chosen people and write their 3D poses to the npz file ``path``."""
+    keypoints = read_keypoints(store).only_chosen()
     poses = convert_keypoints(keypoints.keypoints, keypoints.skeleton, BODY_15)
     lifted = _adapted(fetch_lifter(model), poses).lift(poses)
     mark_output(path.parent)
@@ -72,7 +72,7 @@ def lift_people(store: Path, model: str, path: Path) -> Path:
 @task(name="export-3d", **PATIENT)
 def export_poses(store: Path, lifted: Path, folder: Path) -> Path:
     """Write OpenPose JSON with the 3D beside the 2D."""
-    write_openpose_3d(folder, read_keypoints(store), read_lifted_poses(lifted))
+    write_openpose_3d(folder, read_keypoints(store).only_chosen(), read_lifted_poses(lifted))
     return folder
 
 
@@ -86,7 +86,7 @@ def render_people(
         poses: The files with the store's people as lifted by each model, by its label.
     """
     lifted = {label: read_lifted_poses(path) for label, path in poses.items()}
-    keypoints, read = read_keypoints(store), _reader(store)
+    keypoints, read = read_keypoints(store).only_chosen(), _reader(store)
     first = next(iter(lifted.values()))
     chosen = choose_people(keypoints, first.lifted, n_people)
 

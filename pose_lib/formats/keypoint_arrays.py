@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import zarr
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from pose_lib.keypoints import ImageStatus, Keypoints
 from pose_lib.skeleton import Skeleton
@@ -36,6 +36,11 @@ def write_arrays(
     _write_array(people, "score", keypoints.score.astype(np.float32), ("person",))
 
 
+def write_chosen(group: zarr.Group, chosen: Bool[np.ndarray, "person"]) -> None:
+    """Write who is chosen beside the people below the group."""
+    _write_array(group.require_group("people"), "chosen", chosen, ("person",))
+
+
 def _write_array(group: zarr.Group, name: str, values: np.ndarray, axes: tuple[str, ...]) -> None:
     array = group.create_array(
         name,
@@ -53,7 +58,7 @@ def _text(values: Sequence[str]) -> np.ndarray:
 
 
 def read_arrays(group: zarr.Group, skeleton: Skeleton) -> Keypoints:
-    """Read what `write_arrays` wrote.
+    """Read what `write_arrays` wrote, and who is chosen; everybody is where that is not told.
 
     Raises:
         KeyError: If an array is not there.
@@ -72,6 +77,7 @@ def read_arrays(group: zarr.Group, skeleton: Skeleton) -> Keypoints:
         keypoints=read_array(group, "people/keypoints"),
         image=read_array(group, "people/image"),
         score=read_array(group, "people/score"),
+        choice=read_array(group, "people/chosen") if "people/chosen" in group else None,
     )
 
 

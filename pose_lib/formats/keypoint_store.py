@@ -4,11 +4,12 @@ Layout: every shard is a group of its own under ``shards/``, written by one task
 again; `publish` assembles the arrays that readers use from the finished shards::
 
     <store>            attrs: schema, skeleton, joints, frame, config, weights, package_version,
-                       published (a new id each time; null while the arrays are being written)
+                       published (a new id each time; null while the arrays are being written),
+                       person_choice: rule, annotations, sha256, chosen, of
       images/          filename, size, status, reason, digest, seconds   (image, ...)
-      people/          keypoints, image, score                           (person, ...)
+      people/          keypoints, image, score, chosen                   (person, ...)
       shards/<id>/     attrs: done, package_version
-        images/, people/    the same arrays for the shard's images
+        images/, people/    the same arrays for the shard's images, without chosen
 
 Only the replacing of a single small object is taken to be atomic, as on S3: nothing is renamed,
 data comes first and its mark last. Two runs must not write to one store at the same time.
@@ -30,8 +31,10 @@ from jaxtyping import Float
 
 from pose_lib.errors import InputError
 from pose_lib.formats.file_names import refuse_escaping_names
-from pose_lib.formats.keypoint_arrays import read_array, read_arrays, write_arrays
+from pose_lib.formats.keypoint_arrays import read_array, read_arrays, write_arrays, write_chosen
+from pose_lib.formats.person_choice import apply_choice, choice_record
 from pose_lib.keypoints import ImageStatus, Keypoints
+from pose_lib.person_choice import EVERYBODY, PersonChoice
 from pose_lib.skeleton import Skeleton, skeleton_named
 
 SCHEMA = "poselift-keypoints/1"
@@ -170,34 +173,61 @@ def publish(
     digests: Mapping[str, str],
     *,
     root: str | Path | None = None,
+    choice: PersonChoice = EVERYBODY,
 ) -> Keypoints:
     """Assemble what readers see from the finished shards, for exactly these images.
 
     Interrupted at any point it can be run again. Shards that no image needs are deleted at the end.
+    Everybody found stays in the store, chosen or not.
 
     Args:
         names: All images, sorted.
         digests: Hash of each name's content.
         root: The folder that the names are relative to, kept so that images can be read again.
+        choice: Who is used further on.
 
     Returns:
         The published keypoints. An image without a result has the status failed.
+
+    Raises:
+        InputError: If the annotations to choose by cannot be read, or are about other images.
     """
     store = _open(path, mode="r+")
     results = finished(path)
-    chosen = {name: results.get(digests[name]) for name in names}
-    if len({result.shard for result in chosen.values() if result}) > _MOST_SHARDS:
-        chosen = _merge_shards(path, chosen, digests)
-    keypoints, seconds = _gather(store, chosen)
+    used = {name: results.get(digests[name]) for name in names}
+    if len({result.shard for result in used.values() if result}) > _MOST_SHARDS:
+        used = _merge_shards(path, used, digests)
+    keypoints, seconds = _gather(store, used)
+    keypoints = apply_choice(keypoints, choice)
 
     store.attrs["published"] = None
     write_arrays(store, keypoints, [digests[name] for name in names], seconds)
-    store.attrs.update({"published": uuid.uuid4().hex, "root": str(root) if root else None})
+    store.attrs["root"] = str(root) if root else None
+    _finish_publishing(store, keypoints, choice)
 
-    needed = {result.shard for result in chosen.values() if result}
+    needed = {result.shard for result in used.values() if result}
     for name in _shards(store).keys() - needed:
         _delete_shard(store, name)
     return keypoints
+
+
+def choose_again(path: str | Path, choice: PersonChoice) -> Keypoints:
+    """Choose among the published people anew, without looking at an image; return them.
+
+    Raises:
+        InputError: As `read_keypoints` and `publish` do.
+    """
+    keypoints = apply_choice(read_keypoints(path), choice)
+    store = _open(path, mode="r+")
+    store.attrs["published"] = None
+    _finish_publishing(store, keypoints, choice)
+    return keypoints
+
+
+def read_choice(path: str | Path) -> dict[str, Any]:
+    """Return how the published people were chosen, as `choice_record` tells it."""
+    recorded = _open(path).attrs.get("person_choice")
+    return dict(recorded) if isinstance(recorded, Mapping) else {}
 
 
 def read_keypoints(path: str | Path) -> Keypoints:
@@ -302,25 +332,32 @@ def _delete_shard(store: zarr.Group, name: str) -> None:
     del store[f"shards/{name}"]
 
 
+def _finish_publishing(store: zarr.Group, keypoints: Keypoints, choice: PersonChoice) -> None:
+    """Write who is chosen, why, and last that all is there."""
+    write_chosen(store, keypoints.chosen)
+    store.attrs["person_choice"] = choice_record(keypoints, choice)
+    store.attrs["published"] = uuid.uuid4().hex
+
+
 def _gather(
-    store: zarr.Group, chosen: Mapping[str, Result | None]
+    store: zarr.Group, used: Mapping[str, Result | None]
 ) -> tuple[Keypoints, Float[np.ndarray, "image"]]:
     """Collect the results of these names, in their order, from the shards."""
     skeleton = _skeleton(store)
     parts = {
         shard: (read_arrays(group, skeleton), read_array(group, "images/seconds"))
         for shard, group in _shards(store).items()
-        if shard in {result.shard for result in chosen.values() if result}
+        if shard in {result.shard for result in used.values() if result}
     }
     none = np.zeros((0, len(skeleton), 3), np.float32)
     rows = [
         (*parts[result.shard], result.row) if result else (_no_result(skeleton), np.zeros(1), 0)
-        for result in chosen.values()
+        for result in used.values()
     ]
     people = [part.people(row) for part, _, row in rows]
     keypoints = Keypoints(
         skeleton=skeleton,
-        filename=tuple(chosen),
+        filename=tuple(used),
         size=np.array([part.size[row] for part, _, row in rows], np.int32).reshape(-1, 2),
         status=np.array([part.status[row] for part, _, row in rows], np.int64),
         reason=tuple(part.reason[row] for part, _, row in rows),
@@ -346,14 +383,14 @@ def _no_result(skeleton: Skeleton) -> Keypoints:
 
 
 def _merge_shards(
-    path: str | Path, chosen: Mapping[str, Result | None], digests: Mapping[str, str]
+    path: str | Path, used: Mapping[str, Result | None], digests: Mapping[str, str]
 ) -> dict[str, Result | None]:
     """Put all results into one new shard, lest many small runs pile up many small shards."""
-    present = {name: result for name, result in chosen.items() if result}
+    present = {name: result for name, result in used.items() if result}
     keypoints, seconds = _gather(_open(path), present)
     shard = write_shard(path, keypoints, [digests[name] for name in present], seconds)
     merged = {
         name: Result(shard, row, result.status)
         for row, (name, result) in enumerate(present.items())
     }
-    return {name: merged.get(name) for name in chosen}
+    return {name: merged.get(name) for name in used}

@@ -42,7 +42,7 @@ def write_openpose(
 ) -> Path:
     """Write a file for every image, in the folders that the images lie in; return the folder.
 
-    Files that an earlier export wrote there for images that are no more are deleted.
+    `person_id` counts the people of an image from 0; it follows nobody from image to image. Files that an earlier export wrote there for images that are no more are deleted.
 
     Args:
         lifted: x, y, z and confidence of every person, for ``pose_keypoints_3d``.
@@ -135,12 +135,12 @@ def _document(
         "version": 1.3,
         "people": [
             {
-                "person_id": [-1],
+                "person_id": [number],
                 "pose_keypoints_2d": numbers,
                 **nothing,
                 "pose_keypoints_3d": numbers_3d,
             }
-            for numbers, numbers_3d in zip(flat, spatial, strict=True)
+            for number, (numbers, numbers_3d) in enumerate(zip(flat, spatial, strict=True))
         ],
         "image": {
             "filename": keypoints.filename[row],

@@ -73,7 +73,7 @@ def _read_poses(source: Path) -> Float[np.ndarray, "pose 15 3"]:
 
 def _read_people(source: Path) -> Keypoints:
     if is_store(source):
-        return read_keypoints(source)
+        return read_keypoints(source).only_chosen()
     if (source / KEYPOINTS_FILE).exists():
         return read_npy_pair(source)
     if source.suffix.lower() == ".json" or any(source.rglob("*.json")):

@@ -1,11 +1,23 @@
 """Skeletons drawn over photographs."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from pose_lib.keypoints import People
-from pose_lib.plots.palette import PERSON_COLORS, SIDE_COLORS, bgr, bone_side, joint_side
+from pose_lib.plots.palette import (
+    OTHERS_COLOR,
+    OTHERS_OUTLINE,
+    PERSON_COLORS,
+    SIDE_COLORS,
+    Side,
+    bgr,
+    bone_side,
+    joint_side,
+)
 from pose_lib.skeleton import Skeleton
 
 LINE_WIDTH_SHARE = 1 / 200
@@ -22,6 +34,7 @@ def draw_people(
     people: People,
     skeleton: Skeleton,
     *,
+    chosen: Bool[np.ndarray, "person"] | None = None,
     line_width: float | None = None,
 ) -> UInt8[np.ndarray, "height width 3"]:
     """Draw every person's skeleton over a copy of the image.
@@ -30,17 +43,31 @@ def draw_people(
 
     Args:
         image: BGR.
+        chosen: Who is drawn in colors, over the others in grey; everybody where not given.
         line_width: Of a bone, in pixels; by the image's size where not given.
     """
     width = line_width or max(1.5, LINE_WIDTH_SHARE * sum(image.shape[:2]) / 2)
     paint, opacity = image.copy(), np.zeros(image.shape[:2], np.uint8)
-    for person, keypoints in enumerate(people.keypoints):
+    chosen = np.ones(len(people), bool) if chosen is None else chosen
+    others = _Look(OTHERS_OUTLINE, dict.fromkeys(SIDE_COLORS, OTHERS_COLOR))
+    looks = [(keypoints, others) for keypoints in people.keypoints[~chosen]]
+    for number, keypoints in enumerate(people.keypoints[chosen]):
+        outline = PERSON_COLORS[number % len(PERSON_COLORS)]
+        looks.append((keypoints, _Look(outline, SIDE_COLORS)))
+    for keypoints, look in looks:
         found = (keypoints[:, 2] > 0) & np.isfinite(keypoints[:, :2]).all(-1)
-        outline = bgr(PERSON_COLORS[person % len(PERSON_COLORS)])
         _draw_opacity(opacity, keypoints, found, skeleton, width)
-        _draw_outline(paint, keypoints, found, skeleton, width, outline)
-        _draw_inside(paint, keypoints, found, skeleton, width)
+        _draw_outline(paint, keypoints, found, skeleton, width, bgr(look.outline))
+        _draw_inside(paint, keypoints, found, skeleton, width, look.sides)
     return _blended(image, paint, opacity)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """The colors of one person."""
+
+    outline: str
+    sides: Mapping[Side, str]
 
 
 def _outline_width(width: float) -> int:
@@ -86,12 +113,13 @@ def _draw_inside(
     found: Bool[np.ndarray, "joint"],
     skeleton: Skeleton,
     width: float,
+    colors: Mapping[Side, str],
 ) -> None:
     for bone, ends in zip(skeleton.bones, skeleton.bone_indices, strict=True):
         if found[ends].all():
-            _line(paint, keypoints[ends], bgr(SIDE_COLORS[bone_side(bone)]), round(width))
+            _line(paint, keypoints[ends], bgr(colors[bone_side(bone)]), round(width))
     for joint in np.flatnonzero(found):
-        color = bgr(SIDE_COLORS[joint_side(skeleton.joints[joint])])
+        color = bgr(colors[joint_side(skeleton.joints[joint])])
         _dot(paint, keypoints[joint], color, 0.8 * width)
 
 

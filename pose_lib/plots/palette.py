@@ -10,6 +10,9 @@ SIDE_COLORS: dict[Side, str] = {"right": "#E66100", "left": "#0C7BDC", "middle":
 PERSON_COLORS = ("#FFFFFF", "#FFE94A", "#8CF0C0", "#F7A8E0", "#B9A5FF", "#9BE8FF")
 """Outlines that tell several people of one picture apart, repeated from the seventh on."""
 
+OTHERS_COLOR, OTHERS_OUTLINE = "#9AA0A6", "#4A4F55"
+"""For people who were found but not chosen."""
+
 
 def joint_side(joint: str) -> Side:
     """Return the side of the body that a joint's name says."""

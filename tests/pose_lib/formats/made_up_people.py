@@ -73,7 +73,7 @@ def assert_same_keypoints(one, other):
     assert one.skeleton == other.skeleton
     assert one.filename == other.filename
     assert one.reason == other.reason
-    for name in ("size", "status", "keypoints", "image", "score"):
+    for name in ("size", "status", "keypoints", "image", "score", "chosen"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
 
 

@@ -1,5 +1,6 @@
 """Laws of the store: what is published depends on images and results, on nothing else."""
 
+import hashlib
 import re
 import shutil
 
@@ -9,22 +10,26 @@ import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_up_people import BEARTYPE_DRAWS, assert_same_keypoints, keypoints, some_keypoints
+from mpii_mat import image_of, person_of, save_release
 
 from pose_lib.errors import InputError
 from pose_lib.formats import keypoint_store
 from pose_lib.formats.keypoint_store import (
     NO_RESULT,
     Provenance,
+    choose_again,
     delete_store,
     finished,
     open_store,
     publish,
+    read_choice,
     read_image_root,
     read_keypoints,
     read_provenance,
     write_shard,
 )
 from pose_lib.keypoints import ImageStatus, Keypoints
+from pose_lib.person_choice import EVERYBODY, PersonChoice
 
 pytestmark = pytest.mark.filterwarnings(BEARTYPE_DRAWS)
 PROVENANCE = Provenance("COCO_18", "51f84ea8", {"height": 368, "scales": (1, 2)})
@@ -82,8 +87,73 @@ def test_arrays_have_the_contracts_names_types_and_axes(store):
         "people/keypoints": ("float32", ("person", "joint", "xyc")),
         "people/image": ("int64", ("person",)),
         "people/score": ("float32", ("person",)),
+        "people/chosen": ("bool", ("person",)),
     }
     assert group["images/status"].attrs["names"]["2"] == "no person"
+
+
+def test_who_is_chosen_is_stored_and_everybody_stays(store):
+    extract(store, NAMES, choice=PersonChoice("largest"))
+    again = read_keypoints(store)
+    assert_same_keypoints(again, some_keypoints(NAMES).choosing(again.chosen))
+    people = np.bincount(again.image, minlength=len(NAMES))
+    chosen = np.bincount(again.image[again.chosen], minlength=len(NAMES))
+    np.testing.assert_array_equal(chosen, np.minimum(people, 1))
+    assert read_choice(store) == {
+        "rule": "largest",
+        "annotations": None,
+        "sha256": None,
+        "chosen": chosen.sum(),
+        "of": people.sum(),
+    }
+
+
+def test_choosing_again_needs_no_shard_and_is_as_if_chosen_so_at_first(store, tmp_path):
+    extract(store, NAMES)
+    assert read_keypoints(store).chosen.all()
+    first = zarr.open_group(store).attrs["published"]
+    shutil.rmtree(store / "shards")
+    returned = choose_again(store, PersonChoice("score"))
+    assert_same_keypoints(read_keypoints(store), returned)
+    assert zarr.open_group(store).attrs["published"] != first
+    open_store(tmp_path / "other.zarr", PROVENANCE)
+    at_first = extract(tmp_path / "other.zarr", NAMES, choice=PersonChoice("score"))
+    assert_same_keypoints(returned, at_first)
+    assert read_choice(store) == read_choice(tmp_path / "other.zarr")
+
+
+def test_the_choice_of_an_earlier_run_is_forgotten(store):
+    extract(store, NAMES, choice=PersonChoice("score"))
+    extract(store, NAMES)
+    assert read_keypoints(store).chosen.all()
+    assert read_choice(store)["rule"] == "all"
+
+
+def test_in_a_store_without_a_choice_everybody_is_chosen(store):
+    extract(store, NAMES, choice=PersonChoice("score"))
+    group = zarr.open_group(store)
+    del group["people/chosen"]
+    del group.attrs["person_choice"]
+    assert read_keypoints(store).chosen.all()
+    assert read_choice(store) == {}
+
+
+def test_annotations_of_other_images_change_nothing_and_are_named(store, tmp_path):
+    extract(store, NAMES, choice=PersonChoice("score"))
+    before = read_keypoints(store)
+    truth = save_release(tmp_path / "truth.mat", [image_of("other.jpg", [person_of()])])
+    with pytest.raises(InputError, match=r"truth\.mat: not one of the 8 images is annotated"):
+        choose_again(store, PersonChoice("annotated", str(truth)))
+    assert_same_keypoints(read_keypoints(store), before)
+
+
+def test_the_file_that_was_chosen_by_is_told_by_name_and_hash(store, tmp_path):
+    extract(store, NAMES)
+    truth = save_release(tmp_path / "truth.mat", [image_of("a.jpg", [person_of()])])
+    choose_again(store, PersonChoice("annotated", str(truth)))
+    record = read_choice(store)
+    assert record["annotations"] == "truth.mat"
+    assert record["sha256"] == hashlib.sha256(truth.read_bytes()).hexdigest()
 
 
 def test_attributes_say_where_the_keypoints_come_from(store):
@@ -301,13 +371,13 @@ def store(tmp_path):
     return path
 
 
-def extract(store, names, shard_length=3, root=None):
+def extract(store, names, shard_length=3, root=None, choice=EVERYBODY):
     """Do what a run does, in this process."""
     open_store(store, PROVENANCE)
     missing = [name for name in names if digests_of(names)[name] not in finished(store)]
     for start in range(0, len(missing), shard_length):
         write(store, missing[start : start + shard_length])
-    return publish(store, names, digests_of(names), root=root)
+    return publish(store, names, digests_of(names), root=root, choice=choice)
 
 
 def write(store, names, seed=0, suffix="", *, failed=False):

@@ -62,13 +62,21 @@ def test_a_file_has_the_keys_of_version_1_3_and_zeros_for_missing_joints(tmp_pat
         assert document["version"] == 1.3
         assert len(document["people"]) == len(people.people(row))
         for written, found in zip(document["people"], people.people(row).keypoints, strict=True):
-            assert written["person_id"] == [-1]
             assert written["pose_keypoints_2d"] == pytest.approx(np.nan_to_num(found).ravel())
             empty = {key for key, value in written.items() if value == []}
             assert empty == {
                 "pose_keypoints_3d",
                 *(f"{part}_keypoints_{d}d" for part in PARTS for d in (2, 3)),
             }
+
+
+def test_an_id_is_given_to_one_person_of_an_image_only(tmp_path):
+    people = some_keypoints(["a.jpg", "b.jpg", "c.jpg", "d.jpg"], seed=1)
+    write_openpose(people, tmp_path)
+    documents = [json.loads(path.read_text()) for path in tmp_path.glob("*.json")]
+    ids = [[person["person_id"] for person in document["people"]] for document in documents]
+    assert max(map(len, ids)) > 1
+    assert all(of_image == [[number] for number in range(len(of_image))] for of_image in ids)
 
 
 def test_lifted_people_have_their_third_dimension(tmp_path):

@@ -9,10 +9,17 @@ from made_up_people import some_keypoints
 import pose_lib
 from pose_lib.convert import convert_keypoints
 from pose_lib.errors import InputError
-from pose_lib.formats.keypoint_store import Provenance, open_store, publish, write_shard
+from pose_lib.formats.keypoint_store import (
+    Provenance,
+    choose_again,
+    open_store,
+    publish,
+    write_shard,
+)
 from pose_lib.formats.npy_pair import write_npy_pair
 from pose_lib.formats.openpose_json import write_openpose
 from pose_lib.formats.training_poses import read_training_poses
+from pose_lib.person_choice import PersonChoice
 from pose_lib.skeleton import BODY_15, COCO_18, MPII_16
 
 NAMES = ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
@@ -73,6 +80,17 @@ def test_what_is_no_training_data_is_told_what_is(tmp_path):
 def test_sources_without_a_single_pose_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"no pose to train on in .*data"):
         read_training_poses([write_npy_pair(some_keypoints([]), tmp_path / "data")])
+
+
+def test_only_the_chosen_people_of_a_store_are_trained_on(tmp_path):
+    people = some_keypoints(["a.jpg", "b.jpg", "c.jpg", "d.jpg"], seed=1)
+    store = as_store(people, tmp_path / "s.zarr")
+    chosen = choose_again(store, PersonChoice("largest")).only_chosen()
+    assert 0 < chosen.n_people < people.n_people
+    np.testing.assert_array_equal(
+        read_training_poses([store]).poses,
+        convert_keypoints(chosen.keypoints, chosen.skeleton, BODY_15),
+    )
 
 
 def as_store(people, path):

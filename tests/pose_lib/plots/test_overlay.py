@@ -4,7 +4,7 @@ import pytest
 
 from pose_lib.keypoints import People
 from pose_lib.plots.overlay import draw_people
-from pose_lib.plots.palette import PERSON_COLORS, SIDE_COLORS, bgr, bone_side
+from pose_lib.plots.palette import OTHERS_COLOR, PERSON_COLORS, SIDE_COLORS, bgr, bone_side
 from pose_lib.skeleton import BODY_15, COCO_17, SKELETONS
 
 GRAY = np.full((200, 160, 3), 128, np.uint8)
@@ -85,6 +85,25 @@ def test_each_of_several_people_has_an_outline_of_their_own():
     picture = draw_people(GRAY, two, BODY_15, line_width=6.0)
     for color in PERSON_COLORS[:2]:
         assert np.any(np.all(picture == bgr(color), axis=-1))
+
+
+def test_who_is_not_chosen_is_grey_and_below_who_is():
+    two = people(n_people=2)
+    two.keypoints[1, :, 1] += 20
+    picture = draw_people(GRAY, two, BODY_15, chosen=np.array([False, True]), line_width=4.0)
+    assert color_at(picture, two, "left_knee") == bgr(OTHERS_COLOR)
+    alone = People(two.keypoints[1:], two.score[1:])
+    assert color_at(picture, alone, "left_knee") == bgr(SIDE_COLORS["left"])
+    assert np.any(np.all(picture == bgr(PERSON_COLORS[0]), axis=-1))  # as if they were alone
+
+    same_place = people(n_people=2)
+    picture = draw_people(GRAY, same_place, BODY_15, chosen=np.array([True, False]))
+    assert color_at(picture, same_place, "left_knee") == bgr(SIDE_COLORS["left"])
+
+
+def test_nobody_chosen_is_everybody_grey():
+    picture = draw_people(GRAY, people(), BODY_15, chosen=np.array([False]), line_width=4.0)
+    assert color_at(picture, people(), "right_wrist") == bgr(OTHERS_COLOR)
 
 
 def test_a_joint_outside_the_picture_is_no_error():
