@@ -2,14 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Int
 from torch import nn
 
 from pose_lib.errors import InputError
+from pose_lib.openpose.body_25 import Body25
+from pose_lib.openpose.cmu_vgg import CmuVgg
+from pose_lib.openpose.licenses import APACHE_2, CMU_OPENPOSE, License
 from pose_lib.openpose.mobilenet_thin import MobilenetThin
-from pose_lib.skeleton import COCO_18, Skeleton
+from pose_lib.skeleton import BODY_25, COCO_18, MPI_15, Skeleton
 
 STRIDE = 8
 """Input pixels per cell of every model's maps, along each axis."""
@@ -38,8 +42,58 @@ _COCO_LIMBS = (
 """
 Source:
     The COCO model of Cao et al. 2017. The two limbs from shoulder to ear are redundant: they hold
-    a person together where the neck is hidden.
+    a person together where the neck is hidden. This and the orders below agree with
+    ``POSE_BODY_PART_PAIRS`` and ``POSE_MAP_INDEX`` of OpenPose's ``poseParameters.cpp``.
 """
+
+_MPI_LIMBS = (
+    ("head_top", "neck"),
+    ("neck", "right_shoulder"),
+    ("right_shoulder", "right_elbow"),
+    ("right_elbow", "right_wrist"),
+    ("neck", "left_shoulder"),
+    ("left_shoulder", "left_elbow"),
+    ("left_elbow", "left_wrist"),
+    ("neck", "chest"),
+    ("chest", "right_hip"),
+    ("right_hip", "right_knee"),
+    ("right_knee", "right_ankle"),
+    ("chest", "left_hip"),
+    ("left_hip", "left_knee"),
+    ("left_knee", "left_ankle"),
+)
+
+_BODY_25_LIMBS = (
+    ("neck", "pelvis"),
+    ("right_hip", "right_knee"),
+    ("right_knee", "right_ankle"),
+    ("pelvis", "right_hip"),
+    ("pelvis", "left_hip"),
+    ("left_hip", "left_knee"),
+    ("left_knee", "left_ankle"),
+    *_COCO_LIMBS[_COCO_LIMBS.index(("neck", "right_shoulder")) :],
+    ("left_ankle", "left_big_toe"),
+    ("left_big_toe", "left_small_toe"),
+    ("left_ankle", "left_heel"),
+    ("right_ankle", "right_big_toe"),
+    ("right_big_toe", "right_small_toe"),
+    ("right_ankle", "right_heel"),
+)
+
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """The file in which a model's authors gave out its weights.
+
+    Attributes:
+        name: As they named it.
+        hash_name: ``sha256``, or ``md5`` where no better one is known.
+        hash_value: Of the file, in hexadecimal.
+    """
+
+    name: str
+    hash_name: str
+    hash_value: str
 
 
 @dataclass(frozen=True)
@@ -55,6 +109,8 @@ class BodyModel:
         skeleton: The joints in the order of the heatmaps.
         limbs: Joint pairs in the order of the PAFs.
         make_network: Builds the network, its weights still to be loaded.
+        license: Terms of the weights.
+        published: The file that the weights are added from; None where they are bundled.
         first_cell: x, y of the input pixel where the first cell has its center; 3.5 is half a
             cell.
     """
@@ -63,6 +119,8 @@ class BodyModel:
     skeleton: Skeleton
     limbs: tuple[tuple[str, str], ...]
     make_network: Callable[[], nn.Module]
+    license: License
+    published: PublishedFile | None = None
     first_cell: tuple[float, float] = (3.5, 3.5)
 
     @property
@@ -76,12 +134,52 @@ MOBILENET_THIN = BodyModel(
     skeleton=COCO_18,
     limbs=_COCO_LIMBS,
     make_network=MobilenetThin,
+    license=APACHE_2,
     # Mirrored photographs show that it points 0.53 pixels too far right (704 joints of 27
     # photographs); y cannot be told so.
     first_cell=(3.0, 3.5),
 )
 
-MODELS = (MOBILENET_THIN,)
+CMU_COCO = BodyModel(
+    name="coco_18",
+    skeleton=COCO_18,
+    limbs=_COCO_LIMBS,
+    make_network=partial(CmuVgg, n_heatmaps=19, n_pafs=38),
+    license=CMU_OPENPOSE,
+    published=PublishedFile(
+        name="pose_iter_440000.caffemodel",
+        hash_name="sha256",
+        hash_value="b4cf475576abd7b15d5316f1ee65eb492b5c9f5865e70a2e7882ed31fb682549",
+    ),
+)
+
+CMU_MPI = BodyModel(
+    name="mpi_15",
+    skeleton=MPI_15,
+    limbs=_MPI_LIMBS,
+    make_network=partial(CmuVgg, n_heatmaps=16, n_pafs=28),
+    license=CMU_OPENPOSE,
+    published=PublishedFile(
+        name="pose_iter_160000.caffemodel",
+        hash_name="md5",
+        hash_value="2ca0990c7562bd7ae03f3f54afa96e00",
+    ),
+)
+
+CMU_BODY_25 = BodyModel(
+    name="body_25",
+    skeleton=BODY_25,
+    limbs=_BODY_25_LIMBS,
+    make_network=Body25,
+    license=CMU_OPENPOSE,
+    published=PublishedFile(
+        name="pose_iter_584000.caffemodel",
+        hash_name="sha256",
+        hash_value="44e3d7ebd8c8b62d4366d67127f1b562611a9e8fd0f4f3cdeeb4bb4a6ed12be6",
+    ),
+)
+
+MODELS = (MOBILENET_THIN, CMU_COCO, CMU_MPI, CMU_BODY_25)
 
 
 def model_named(name: str) -> BodyModel:

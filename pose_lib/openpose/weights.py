@@ -1,17 +1,18 @@
 """The weights of the OpenPose models: where they lie, checked by hash before they are used."""
 
 import hashlib
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load
+from safetensors.torch import load_file
 from torch import nn
 
 from pose_lib.errors import InputError
-from pose_lib.openpose.models import MOBILENET_THIN, BodyModel
+from pose_lib.openpose.models import BodyModel
 
 _BUNDLED_SHA256 = "9d037a4571a990ee1df49e2dc03a0168b66519119ca7908f49b349612f5cd931"
 """What ``tools/convert_openpose_weights.py`` makes; see NOTICE."""
@@ -23,10 +24,41 @@ class WeightsFile:
 
     Weights decide every result, so a file that is truncated, or another one, must not pass
     unnoticed.
+
+    Attributes:
+        remedy: What to do if the file is missing or damaged.
     """
 
     path: Path
     sha256: str
+    remedy: str = "install the package again"
+
+
+@dataclass(frozen=True)
+class AddedWeights:
+    """Weights that a user added: what is kept beside the converted file.
+
+    Attributes:
+        model: Name of the model.
+        sha256: Of the converted file.
+        n_bytes: Its size.
+        source: Name of the file that was added.
+        source_sha256: Its hash.
+        is_published: Whether that is the file the model's authors published; otherwise the user
+            vouched for it.
+        license: Terms of the weights.
+    """
+
+    model: str
+    sha256: str
+    n_bytes: int
+    source: str
+    source_sha256: str
+    is_published: bool
+    license: str
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2) + "\n"
 
 
 def find_weights(model: BodyModel, added: Path | None = None) -> WeightsFile:
@@ -38,9 +70,13 @@ def find_weights(model: BodyModel, added: Path | None = None) -> WeightsFile:
     Raises:
         InputError: If they are not there.
     """
-    if model is MOBILENET_THIN:
+    if model.published is None:
         return bundled_weights()
-    raise InputError(f"the weights of {model.name} are not in {added}")
+    remedy = f"get {model.published.name}, then `poselift weights add {model.published.name}`"
+    record = added_weights(model, added) if added else None
+    if added is None or record is None:
+        raise InputError(f"the weights of {model.name} do not come with the package: {remedy}")
+    return WeightsFile(weights_path(model, added), record.sha256, remedy)
 
 
 def bundled_weights() -> WeightsFile:
@@ -49,38 +85,84 @@ def bundled_weights() -> WeightsFile:
     return WeightsFile(path, _BUNDLED_SHA256)
 
 
+def added_weights(model: BodyModel, added: Path) -> AddedWeights | None:
+    """Return what is known about a model's added weights, None where there are none.
+
+    Raises:
+        InputError: If what was kept beside them is damaged.
+    """
+    record = record_path(model, added)
+    if not (record.is_file() and weights_path(model, added).is_file()):
+        return None
+    try:
+        return AddedWeights(**json.loads(record.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(
+            f"cannot read {record} ({error}); run `poselift weights add` again"
+        ) from error
+
+
+def weights_path(model: BodyModel, added: Path) -> Path:
+    """Return where a model's weights lie once they are added."""
+    return added / f"{model.name}.safetensors"
+
+
+def record_path(model: BodyModel, added: Path) -> Path:
+    """Return where ``AddedWeights`` lies beside a model's weights."""
+    return added / f"{model.name}.json"
+
+
 def load_network(model: BodyModel, weights: WeightsFile) -> nn.Module:
     """Read a weights file into the model's network, ready for inference.
 
     Raises:
         InputError: If the file is missing, has another hash, or fits another network.
     """
-    content = _read_checked(weights)
-    network = model.make_network()
+    _check_hash(weights)
+    network = unfilled_network(model)
     try:
-        state = {name: value.to(torch.float32) for name, value in load(content).items()}
-        network.load_state_dict(state)
-    except (SafetensorError, RuntimeError) as error:
+        # float32 weights stay in the mapped file, which all workers of a machine share.
+        content = load_file(weights.path)
+        state = {name: value.to(torch.float32) for name, value in content.items()}
+        network.load_state_dict(state, assign=True)
+    except (OSError, SafetensorError, RuntimeError) as error:
         first_line = str(error).splitlines()[0]
         raise InputError(
             f"{weights.path} does not hold the weights of {model.name} ({first_line}); "
-            "use the file that tools/convert_openpose_weights.py makes"
+            f"{weights.remedy}"
         ) from error
     return network.eval().requires_grad_(False)
 
 
-def _read_checked(weights: WeightsFile) -> bytes:
-    try:
-        content = weights.path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"cannot read the OpenPose weights {weights.path} ({error.strerror}); "
-            "install the package again"
-        ) from error
-    found = hashlib.sha256(content).hexdigest()
+def unfilled_network(model: BodyModel) -> nn.Module:
+    """Return the model's network without memory for its weights: names and shapes alone."""
+    with torch.device("meta"):
+        return model.make_network()
+
+
+def _check_hash(weights: WeightsFile) -> None:
+    found = file_hash(weights.path, "sha256", remedy=weights.remedy)
     if found != weights.sha256:
         raise InputError(
             f"the OpenPose weights {weights.path} are damaged or others: sha256 {found[:16]}..., "
-            f"expected {weights.sha256[:16]}...; install the package again"
+            f"expected {weights.sha256[:16]}...; {weights.remedy}"
         )
-    return content
+
+
+def file_hash(path: Path, hash_name: str, *, remedy: str) -> str:
+    """Return a file's hash in hexadecimal.
+
+    Args:
+        hash_name: As ``hashlib`` calls it.
+        remedy: What the error tells the user to do.
+
+    Raises:
+        InputError: If the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, hash_name).hexdigest()
+    except OSError as error:
+        raise InputError(
+            f"cannot read the OpenPose weights {path} ({error.strerror}); {remedy}"
+        ) from error
