@@ -23,6 +23,8 @@ from pose_lib.openpose.weights import (
     weights_path,
 )
 
+_CHECK_PATH = "check its path"
+
 _BLOB_OF = {"weight": 0, "bias": 1}
 """Which of a Caffe layer's blobs a parameter of ours is."""
 
@@ -43,12 +45,7 @@ def add_weights(file: Path, added: Path, *, trusted_as: BodyModel | None = None)
     Raises:
         InputError: If the file cannot be read, is not known, or fits another network.
     """
-    published_as = recognized_model(file)
-    model = trusted_as or published_as
-    if model is None:
-        raise InputError(_unknown(file))
-    if model.published is None:
-        raise InputError(f"{model.name} comes with the package; it takes no other weights")
+    model = model_of(file, trusted_as=trusted_as)
     source_sha256 = file_hash(file, "sha256", remedy=_CHECK_PATH)
     state = state_dict(read_caffemodel(file), model, file)
 
@@ -63,14 +60,28 @@ def add_weights(file: Path, added: Path, *, trusted_as: BodyModel | None = None)
         n_bytes=len(content),
         source=file.name,
         source_sha256=source_sha256,
-        is_published=model is published_as,
+        is_published=model is recognized_model(file),
         license=model.license.name,
     )
     write_whole(record_path(model, added), weights.to_json().encode())
     return weights
 
 
-_CHECK_PATH = "check its path"
+def model_of(file: Path, *, trusted_as: BodyModel | None = None) -> BodyModel:
+    """Return the model whose weights a file holds.
+
+    Args:
+        trusted_as: As in ``add_weights``.
+
+    Raises:
+        InputError: If the file cannot be read or is not known.
+    """
+    model = trusted_as or recognized_model(file)
+    if model is None:
+        raise InputError(_unknown(file))
+    if model.published is None:
+        raise InputError(f"{model.name} comes with the package; it takes no other weights")
+    return model
 
 
 def recognized_model(file: Path) -> BodyModel | None:

@@ -28,7 +28,7 @@ APACHE_2 = License(
 )
 
 CMU_OPENPOSE = License(
-    name="CMU OpenPose, noncommercial research only",
+    name="CMU, noncommercial research",
     must_be_accepted=True,
     summary=(
         "Carnegie Mellon University owns these weights and licenses them to academic",
