@@ -14,8 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pose_lib.openpose.decode import decode_people
-from pose_lib.openpose.detector import DetectorConfig, load_detector, prepare_image
+from pose_lib.openpose.config import OpenPoseConfig
+from pose_lib.openpose.detector import load_detector, people_in
 
 SAMPLE = Path(__file__).parents[1] / "pose_lib/data/sample"
 PARTS = ("read JPEG", "resize", "network", "decode people")
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
 
-    detector = load_detector(DetectorConfig(), threads=arguments.threads)
+    detector = load_detector(OpenPoseConfig(), threads=arguments.threads)
     cv2.setNumThreads(arguments.threads)
     files = readable_images(arguments.folder)
     if not files:
@@ -67,9 +67,12 @@ def time_image(detector, content: np.ndarray, *, chain_first: bool) -> dict[str,
 
     def parts():
         image = timed("read JPEG", decoded, content)
-        prepared = timed("resize", prepare_image, image, detector.config)
-        maps = timed("network", detector.predict_maps, prepared)
-        timed("decode people", decode_people, *maps, detector.config.decode)
+        size = (image.shape[1], image.shape[0])
+        (view,) = views_of(*size, detector.config)
+        prepared = timed("resize", prepare, image, view)
+        maps = timed("network", detector.engine, prepared)
+        settings = ([view], size, detector.model, detector.config)
+        timed("decode people", people_in, [maps], *settings)
 
     for run in (chain, parts) if chain_first else (parts, chain):
         run()

@@ -208,10 +208,9 @@ def _all_pairs(
     of_limb, pairs = [], []
     for limb, (a, b) in enumerate(limbs):
         a_peaks, b_peaks = (np.arange(first[joint], first[joint + 1]) for joint in (a, b))
-        pair = np.stack(np.meshgrid(a_peaks, b_peaks, indexing="ij"), axis=-1).reshape(-1, 2)
-        pairs.append(pair)
-        of_limb.append(np.full(len(pair), limb))
-    return np.concatenate(of_limb), np.concatenate(pairs)
+        pairs.append((a_peaks.repeat(len(b_peaks)), np.tile(b_peaks, len(a_peaks))))
+        of_limb.append(np.full(len(a_peaks) * len(b_peaks), limb))
+    return np.concatenate(of_limb), np.concatenate(pairs, axis=1).T
 
 
 def sample_pafs(

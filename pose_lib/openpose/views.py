@@ -15,7 +15,7 @@ from pose_lib.openpose.engine import Maps, Prepared
 from pose_lib.openpose.models import STRIDE, BodyModel
 from pose_lib.skeleton import mirrored_name
 
-_LEAST_SIDE = 64
+LEAST_SIDE = 64
 """Shorter sides of the network's input are filled up with grey.
 
 A blank strip one or two cells wide looks like a crowd to the network, as it sees little but the
@@ -50,16 +50,29 @@ def prepare(image: UInt8[np.ndarray, "height width 3"], view: View) -> Prepared:
 
     The image fills the top left of what is returned; the rest, if any, is grey.
     """
-    # Averaging areas keeps what plain interpolation would skip; it gains OKS 0.006.
-    interpolation = cv2.INTER_AREA if view.height < len(image) else cv2.INTER_LINEAR
-    resized = cv2.resize(image, (view.width, view.height), interpolation=interpolation)
+    resized = cv2.resize(halved(image, view), (view.width, view.height))
     if view.mirrored:
         resized = cv2.flip(resized, 1)
-    below, right = (max(0, _LEAST_SIDE - side) for side in (view.height, view.width))
+    below, right = (max(0, LEAST_SIDE - side) for side in (view.height, view.width))
     if below or right:
         grey = (128, 128, 128)
         resized = cv2.copyMakeBorder(resized, 0, below, 0, right, cv2.BORDER_CONSTANT, value=grey)
     return np.asarray(resized, dtype=np.uint8)
+
+
+def halved(
+    image: UInt8[np.ndarray, "height width 3"], view: View
+) -> UInt8[np.ndarray, "less_height less_width 3"]:
+    """Halve an image as long as it stays no smaller than the view.
+
+    Averaging 2x2 pixels keeps what interpolation over a longer way would skip. With it, plain
+    interpolation for the rest finds joints as well as averaging areas all the way (OKS 0.799
+    both, of 86 people), which takes 3.2 ms instead of 0.5 for 1280x720.
+    """
+    while len(image) >= 2 * view.height and image.shape[1] >= 2 * view.width:
+        half = (image.shape[1] // 2, len(image) // 2)
+        image = cv2.resize(image, half, interpolation=cv2.INTER_AREA)
+    return image
 
 
 def join_maps(maps: list[Maps], views: list[View], model: BodyModel) -> Maps:
@@ -83,7 +96,7 @@ def input_size(
         factor /= too_many**0.5
     across, down = (max(SIDE, round(side * factor / SIDE) * SIDE) for side in (width, height))
     # Rounding up, above all a side that cannot be any shorter, may exceed the bound again.
-    widest = config.max_input_pixels // max(down, _LEAST_SIDE) // SIDE * SIDE
+    widest = config.max_input_pixels // max(down, LEAST_SIDE) // SIDE * SIDE
     return min(across, widest), down
 
 

@@ -5,7 +5,6 @@ import pytest
 from benchmarks.keypoints import limb_joints_right, person_similarities
 from pose_lib.openpose.config import OpenPoseConfig
 from pose_lib.openpose.detector import load_detector
-from pose_lib.openpose.views import View, input_size, prepare
 from pose_lib.skeleton import COCO_18
 
 
@@ -75,31 +74,3 @@ def test_pictures_without_anything_hold_nobody(detector, height, width, value):
 
 def test_a_very_wide_picture_is_detected_within_the_memory_bound(detector):
     assert len(detector.detect(np.zeros((1000, 12_000, 3), np.uint8))) == 0
-
-
-@pytest.mark.parametrize("height", [1, 2, 37, 368, 1000, 65_000])
-@pytest.mark.parametrize("width", [1, 3, 50, 656, 12_000, 65_000])
-def test_the_network_input_is_bounded_and_divisible(height, width):
-    config = OpenPoseConfig()
-    input_width, input_height = input_size(width, height, config)
-    assert 16 <= input_height <= config.input_height
-    assert input_height % 16 == input_width % 16 == 0
-    assert input_width * input_height <= config.max_input_pixels
-
-
-def test_common_pictures_keep_their_proportions():
-    for width, height in ((1280, 720), (640, 480), (1920, 1080), (1080, 1920), (500, 333)):
-        input_width, input_height = input_size(width, height, OpenPoseConfig())
-        assert input_height == 368
-        assert input_width / input_height == pytest.approx(width / height, rel=0.04)
-
-
-def test_values_of_a_picture_are_left_alone():
-    image = np.full((200, 300, 3), (10, 20, 30), np.uint8)
-    assert np.all(prepare(image, View(96, 64)) == (10, 20, 30))
-
-
-@pytest.mark.parametrize("wrong", [{"input_height": 370}, {"max_input_pixels": 1000}])
-def test_settings_without_meaning_are_refused(wrong):
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        OpenPoseConfig(**wrong)
