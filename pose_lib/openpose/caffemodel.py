@@ -21,7 +21,7 @@ from pose_lib.errors import InputError
 
 Blobs = list[Float32[np.ndarray, "..."]]
 
-_MAX_BYTES = 1 << 30  # the largest published file has 209 MB
+_MAX_BYTES = 1 << 28  # the largest published file has 209 MB
 _MAX_LAYERS = 10_000
 _MAX_BLOBS = 100
 _MAX_AXES = 32  # Caffe's own limit
