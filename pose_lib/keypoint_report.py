@@ -127,7 +127,7 @@ class KeypointReport:
             for column, joint in enumerate(self.scored.joints)
         )
 
-    def worst(self, most: int = 12) -> list[Verdict]:
+    def worst(self, most: int) -> list[Verdict]:
         """Return the images with the lowest scores, the worst first."""
         scored = [verdict for verdict in self.verdicts if not math.isnan(verdict.score)]
         return sorted(scored, key=lambda verdict: (verdict.score, verdict.filename))[:most]

@@ -56,6 +56,19 @@ def show_table(rows: dict[str, str], *, key: str, title: str) -> None:
     create_markdown_artifact(f"## {title}\n\n{_table(rows)}", key=key, description=title)
 
 
+def show_report(
+    rows: dict[str, str],
+    notes: Sequence[str],
+    pictures: Sequence[Picture],
+    *,
+    key: str,
+    title: str,
+) -> None:
+    """Put a table of names and values, what is to be known, and pictures on the run's page."""
+    parts = [f"## {title}", _table(rows), *notes, *map(_inline, pictures)]
+    create_markdown_artifact("\n\n".join(parts), key=key, description=title)
+
+
 def _ledger_text(ledger: Ledger) -> str:
     counts = {status: str(count) for status, count in ledger.counts.items()}
     text = f"## {ledger.people} people in {ledger.images} images\n\n{_table(counts)}"

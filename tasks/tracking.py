@@ -25,15 +25,17 @@ def connect() -> MlflowClient:
 
 
 @contextmanager
-def tracked_run(name: str, run_id: str | None = None) -> Iterator[Run]:
+def tracked_run(
+    name: str, run_id: str | None = None, *, experiment: str = EXPERIMENT
+) -> Iterator[Run]:
     """Run the block inside a new MLflow run, or go on with the run of that id.
 
     The run carries the git commit and the id of the Prefect flow run, which links back.
     """
     connect()
-    experiment = _experiment_id()
+    experiment_id = _experiment_id(experiment)
     tags = {"prefect.flow_run_id": flow_run.id or "", "prefect.flow_run_url": flow_url()}
-    with mlflow.start_run(run_id=run_id, experiment_id=experiment, run_name=name) as run:
+    with mlflow.start_run(run_id=run_id, experiment_id=experiment_id, run_name=name) as run:
         mlflow.set_tags(tags | {"git_commit": _git_commit()})
         yield run
 
@@ -73,17 +75,17 @@ def download(uri: str, folder: Path) -> Path:
         ) from error
 
 
-def _experiment_id() -> str:
-    """Return the id of the project's experiment, made on first use.
+def _experiment_id(name: str) -> str:
+    """Return the id of an experiment, made on first use.
 
     A local database would put artifacts below whatever folder is current; so its experiment gets
     an absolute place.
     """
-    if found := mlflow.get_experiment_by_name(EXPERIMENT):
+    if found := mlflow.get_experiment_by_name(name):
         return str(found.experiment_id)
     workspace = current_workspace()
     place = workspace.mlflow_artifacts.as_uri() if workspace.tracks_locally else None
-    return str(mlflow.create_experiment(EXPERIMENT, artifact_location=place))
+    return str(mlflow.create_experiment(name, artifact_location=place))
 
 
 def _git_commit() -> str:
