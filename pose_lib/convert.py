@@ -25,15 +25,15 @@ STAND_INS: dict[str, tuple[dict[str, float], ...]] = {
     # MPII annotates no nose. The midpoint of upper neck and head top lies on the head's axis;
     # a real nose lies in front of it.
     "nose": ({"upper_neck": 0.5, "head_top": 0.5}, {"neck": 0.5, "head_top": 0.5}),
-    # OpenPose finds no head top. Measured on its COCO_18 against the 71 people it found of the
-    # rendered ones and 8 MPII people: 66 and 8 within half a head. The nose alone (neck to nose
-    # and half as far again) would give 15 and 6, so that without eyes and ears there is none.
+    # OpenPose finds no head top. Made of what it finds by COCO_18, that of 67 of 74 rendered people
+    # and 8 of 8 MPII people is within half a head (benchmarks/stand_ins.py). The line from neck to
+    # nose leads past it in most of the rendered ones, so that without eyes and ears there is none.
     "head_top": (
         *(_beyond(_EARS, neck, 1.625) for neck in _NECKS),
         _beyond(_EYES, {"nose": 1.0}, 3.375),
         *(_beyond({ear: 1.0}, neck, 1.625) for neck in _NECKS for ear in ("left_ear", "right_ear")),
     ),
-    # Of 14,975 MPII people 97 % have it within half a head of there, the neck itself 85 %.
+    # Of 14,975 MPII people 97 % have it within half a head of the first, 85 % of the neck itself.
     "upper_neck": (
         *(_beyond({"head_top": 1.0}, neck, 0.1875) for neck in _NECKS),
         *(_beyond({"nose": 1.0}, neck, 0.1875) for neck in _NECKS),
