@@ -5,7 +5,7 @@ other installed package, with the two functions of ``DetectorModule``. Everythin
 keypoint store to the lifter, follows from the skeleton that it gives its joints on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from pose_lib.errors import InputError
-from pose_lib.extraction import ExtractConfig
+from pose_lib.extraction import ExtractConfig, ImageResult, Picture, extract_image
 from pose_lib.keypoints import People
 from pose_lib.skeleton import Skeleton
 
@@ -52,6 +52,19 @@ class PersonDetector(Protocol):
 
 
 @runtime_checkable
+class ManyPersonDetector(PersonDetector, Protocol):
+    """Finds people in many images faster than in one after the other."""
+
+    def detect_many(self, reads: Iterable[Callable[[], Picture]]) -> Iterator[ImageResult]:
+        """Yield what became of each image, in order; one at fault takes no other along.
+
+        Args:
+            reads: Read one image each, maybe in another process.
+        """
+        ...
+
+
+@runtime_checkable
 class DetectorModule(Protocol):
     """What a detector's module offers.
 
@@ -69,6 +82,15 @@ class DetectorModule(Protocol):
     def load(self, config: ExtractConfig, weights: Path, *, threads: int) -> PersonDetector:
         """Return the detector, ready to work."""
         ...
+
+
+def extract_images(
+    reads: Iterable[Callable[[], Picture]], detector: PersonDetector
+) -> Iterator[ImageResult]:
+    """Yield what became of each image, in order."""
+    if isinstance(detector, ManyPersonDetector):
+        return detector.detect_many(reads)
+    return (extract_image(read, detector.detect, detector.skeleton) for read in reads)
 
 
 def detector_named(name: str) -> DetectorModule:

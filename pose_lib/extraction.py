@@ -62,21 +62,34 @@ def extract_image(
 ) -> ImageResult:
     """Read one picture and find its people; a picture at fault gives a result that says so."""
     start = time.perf_counter()
-    nobody = People(np.empty((0, len(skeleton), 3), np.float32), np.empty(0, np.float32))
-    status, people, size, reason = ImageStatus.NO_PERSON, nobody, (0, 0), "no person found"
+    size = (0, 0)
     try:
         picture = read()
         size = (picture.shape[1], picture.shape[0])
         people = detect(picture)
-        if len(people):
-            status, reason = ImageStatus.OK, ""
-    except ImageTooLarge as error:  # failed, not unreadable: a higher limit may allow it
-        status, reason = ImageStatus.FAILED, str(error)
-    except UnreadableImage as error:
-        status, reason = ImageStatus.UNREADABLE, str(error)
     except Exception as error:  # one picture must not take its shard along
-        status, reason = ImageStatus.FAILED, _one_line(error)
-    return ImageResult(status, people, size, reason, time.perf_counter() - start)
+        return fault_result(error, skeleton, size, time.perf_counter() - start)
+    return people_result(people, size, time.perf_counter() - start)
+
+
+def people_result(people: People, size: tuple[int, int], seconds: float) -> ImageResult:
+    """Return what became of an image in which these people were found, if any."""
+    if len(people):
+        return ImageResult(ImageStatus.OK, people, size, "", seconds)
+    return ImageResult(ImageStatus.NO_PERSON, people, size, "no person found", seconds)
+
+
+def fault_result(
+    error: Exception, skeleton: Skeleton, size: tuple[int, int], seconds: float
+) -> ImageResult:
+    """Return what became of an image that could not be read or dealt with."""
+    nobody = People(np.empty((0, len(skeleton), 3), np.float32), np.empty(0, np.float32))
+    if isinstance(error, UnreadableImage):
+        # Too large is failed, not unreadable: a higher limit may allow it.
+        too_large = isinstance(error, ImageTooLarge)
+        status = ImageStatus.FAILED if too_large else ImageStatus.UNREADABLE
+        return ImageResult(status, nobody, size, str(error), seconds)
+    return ImageResult(ImageStatus.FAILED, nobody, size, _one_line(error), seconds)
 
 
 def join_results(

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from prefect import task
 
-from pose_lib.detectors import PersonDetector, detector_named
+from pose_lib.detectors import PersonDetector, detector_named, extract_images
 from pose_lib.errors import InputError
-from pose_lib.extraction import ExtractConfig, extract_image, join_results
+from pose_lib.extraction import ExtractConfig, join_results
 from pose_lib.formats.images import ImageSource, find_images
 from pose_lib.formats.keypoint_store import (
     Provenance,
@@ -88,10 +88,9 @@ def extract_shard(shard: Shard, source: ImageSource, store: Path, config: Extrac
     """
     detector = _detector(config)
     digests = [source.digest(name) for name in shard.names]
-    results = [
-        extract_image(functools.partial(source.read, name), detector.detect, detector.skeleton)
-        for name in shard.names
-    ]
+    # Of a source of one name each, for it may go to another process.
+    reads = [functools.partial(source.only((name,)).read, name) for name in shard.names]
+    results = list(extract_images(reads, detector))
     keypoints = join_results(shard.names, results, detector.skeleton)
     seconds = np.array([result.seconds for result in results], np.float32)
     write_shard(store, keypoints, digests, seconds)

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from pose_lib.detectors import DetectorIdentity
+from pose_lib.detectors import DetectorIdentity, PersonDetector
 from pose_lib.extraction import ExtractConfig
 from pose_lib.keypoints import People
 from pose_lib.openpose.config import OpenPoseConfig
 from pose_lib.openpose.decode import decode_people
-from pose_lib.openpose.engine import Engine, Maps, make_engine
+from pose_lib.openpose.engine import Engine, Maps, make_engine, on_gpu
 from pose_lib.openpose.models import STRIDE, BodyModel, model_named
 from pose_lib.openpose.views import View, join_maps, prepare, views_of
 from pose_lib.openpose.weights import find_weights, load_network
@@ -50,18 +50,23 @@ class OpenPoseDetector:
 
 def load_detector(
     config: OpenPoseConfig, *, added_weights: Path | None = None, threads: int = 1
-) -> OpenPoseDetector:
+) -> PersonDetector:
     """Return a detector, its network compiled.
 
     Args:
         added_weights: Folder of the weights that the user added.
         threads: CPU threads of the network. One in each of several processes is the fastest.
+            On a GPU they do not matter.
 
     Raises:
         InputError: If there is no such model, or its weights are missing or damaged.
     """
     model = model_named(config.model)
     network = load_network(model, find_weights(model, added_weights))
+    if on_gpu(config.engine):
+        from pose_lib.openpose.batches import gpu_detector
+
+        return gpu_detector(config, model, network)
     engine = make_engine(config.engine, network, precision=config.precision, threads=threads)
     return OpenPoseDetector(config, model, engine)
 
@@ -74,7 +79,7 @@ def identify(config: ExtractConfig, weights: Path) -> DetectorIdentity:
     return DetectorIdentity(model.skeleton, find_weights(model, weights).sha256, settings)
 
 
-def load(config: ExtractConfig, weights: Path, *, threads: int) -> OpenPoseDetector:
+def load(config: ExtractConfig, weights: Path, *, threads: int) -> PersonDetector:
     """Return the detector that the pipeline's settings ask for."""
     return load_detector(config.openpose, added_weights=weights, threads=threads)
 

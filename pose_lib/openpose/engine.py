@@ -21,6 +21,11 @@ ENGINES = ("auto", "openvino", "torch")
 PRECISIONS = ("float32", "half")
 
 
+def on_gpu(name: str) -> bool:
+    """Tell whether the engine of that name computes on a GPU here."""
+    return name in ("auto", "torch") and torch.cuda.is_available()
+
+
 def make_engine(name: str, network: nn.Module, *, precision: str, threads: int) -> Engine:
     """Return the engine of that name for a CPU.
 
