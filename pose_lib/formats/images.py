@@ -286,8 +286,8 @@ def _listed(path: Path) -> tuple[Path, list[Path]]:
         if not _is_image(Path(line)):
             kinds = ", ".join(_IMAGE_SUFFIXES)
             raise InputError(f"{path}, line {number}: {line!r} is no image by its suffix ({kinds})")
-    home = path.absolute().parent
     # normpath, for resolving a link would change the image's name.
+    home = Path(os.path.normpath(path.absolute().parent))
     files = sorted({Path(os.path.normpath(home / line)) for line in entries.values()})
     if files and not any(file.exists() for file in files):
         raise InputError(

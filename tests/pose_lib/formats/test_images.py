@@ -71,6 +71,14 @@ def test_a_list_names_images_from_its_own_folder(tmp_path):
     assert source.root == tmp_path
 
 
+def test_how_a_list_is_named_does_not_matter(tmp_path):
+    save(tmp_path / "photos/day/a.jpg", picture())
+    (tmp_path / "photos/some.txt").write_text("day/a.jpg\n")
+    for way in (tmp_path / "photos", tmp_path / "photos/day/.."):
+        assert find_images(way / "some.txt").names == ("day/a.jpg",)
+        assert find_images(way / "some.txt").root == tmp_path / "photos"
+
+
 def test_a_list_of_images_that_lie_elsewhere_names_them_from_their_common_folder(tmp_path):
     for name in ("photos/day 1/a.jpg", "photos/day 2/b.jpg"):
         save(tmp_path / name, picture())
