@@ -15,9 +15,10 @@ from pose_lib.formats.images import find_images
 from pose_lib.formats.pictures import write_image
 from pose_lib.keypoints import ImageStatus
 from pose_lib.openpose.batch_network import CpuNetwork
-from pose_lib.openpose.batches import BatchConfig, BatchDetector, slots_for
+from pose_lib.openpose.batches import BatchConfig, BatchDetector
 from pose_lib.openpose.config import OpenPoseConfig
 from pose_lib.openpose.detector import load_detector
+from pose_lib.openpose.image_work import slots_for
 from pose_lib.openpose.models import MOBILENET_THIN
 from pose_lib.openpose.views import prepare, views_of
 from pose_lib.openpose.weights import bundled_weights, load_network
