@@ -1,5 +1,6 @@
 """Which of the people found in an image are used further on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -125,13 +126,23 @@ def _distance_to_center(keypoints: Keypoints) -> Float[np.ndarray, "person"]:
     return np.linalg.norm((low + high) / 2 - sizes / 2, axis=-1)
 
 
-def _annotated(keypoints: Keypoints, annotations: Annotations) -> Bool[np.ndarray, "person"]:
-    rows = match_names(annotations.filename, keypoints.filename)
-    if keypoints.n_images and all(row is None for row in rows):
+def annotated_rows(annotations: Annotations, names: Sequence[str]) -> list[int | None]:
+    """Return the row of each annotated image among these names, None where it is not there.
+
+    Raises:
+        InputError: If not one of the images is annotated, or a name may mean several.
+    """
+    rows = match_names(annotations.filename, names)
+    if names and all(row is None for row in rows):
         raise InputError(
-            f"not one of the {keypoints.n_images} images is annotated, not {keypoints.filename[0]}:"
-            " choose by the annotations of these images, or by another rule"
+            f"not one of the {len(names)} images is annotated, such as {names[0]}: choose by the"
+            " annotations of these images, or by another rule"
         )
+    return rows
+
+
+def _annotated(keypoints: Keypoints, annotations: Annotations) -> Bool[np.ndarray, "person"]:
+    rows = annotated_rows(annotations, keypoints.filename)
     heights = _heights(annotations)
     chosen = np.zeros(keypoints.n_people, bool)
     for annotated, row in enumerate(rows):

@@ -218,9 +218,12 @@ def choose_again(path: str | Path, choice: PersonChoice) -> Keypoints:
         InputError: As `read_keypoints` and `publish` do.
     """
     keypoints = apply_choice(read_keypoints(path), choice)
-    store = _open(path, mode="r+")
-    store.attrs["published"] = None
-    _finish_publishing(store, keypoints, choice)
+    try:
+        store = _open(path, mode="r+")
+        store.attrs["published"] = None
+        _finish_publishing(store, keypoints, choice)
+    except OSError as error:
+        raise InputError(f"cannot write to {path}: {error.strerror or error}") from error
     return keypoints
 
 

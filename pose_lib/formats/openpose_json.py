@@ -42,7 +42,8 @@ def write_openpose(
 ) -> Path:
     """Write a file for every image, in the folders that the images lie in; return the folder.
 
-    `person_id` counts the people of an image from 0; it follows nobody from image to image. Files that an earlier export wrote there for images that are no more are deleted.
+    `person_id` counts the people of an image from 0; it follows nobody from image to image. Files
+    that an earlier export wrote there for images that are no more are deleted.
 
     Args:
         lifted: x, y, z and confidence of every person, for ``pose_keypoints_3d``.

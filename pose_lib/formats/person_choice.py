@@ -1,6 +1,8 @@
 """Choosing among the people found by a file of annotations, and telling how it was done."""
 
+import contextlib
 import hashlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,21 +11,19 @@ from pose_lib.errors import InputError
 from pose_lib.formats.keypoint_truth import read_keypoint_truth
 from pose_lib.formats.mpii import read_mpii_annotations
 from pose_lib.keypoints import Keypoints
-from pose_lib.person_choice import PersonChoice, choose_people
+from pose_lib.person_choice import PersonChoice, annotated_rows, choose_people
 
 
-def read_choice_annotations(choice: PersonChoice) -> Annotations | None:
-    """Read what the choice goes by, None where it needs no file; so that long work fails early.
+def check_choice(choice: PersonChoice, names: Sequence[str]) -> None:
+    """Make sure, before long work, that people in images of these names can be so chosen.
 
     Raises:
-        InputError: If the file is not there, or holds no annotated people.
+        InputError: If the annotations cannot be read, or are about other images.
     """
-    if choice.annotations is None:
-        return None
-    path = Path(choice.annotations)
-    if path.suffix.lower() in (".mat", ".npz"):
-        return read_mpii_annotations(path)
-    return read_keypoint_truth(path)
+    with _naming_the_file(choice):
+        annotations = _read_annotations(choice)
+        if annotations is not None:
+            annotated_rows(annotations, names)
 
 
 def apply_choice(keypoints: Keypoints, choice: PersonChoice) -> Keypoints:
@@ -32,12 +32,9 @@ def apply_choice(keypoints: Keypoints, choice: PersonChoice) -> Keypoints:
     Raises:
         InputError: If the annotations cannot be read, or are about other images.
     """
-    annotations = read_choice_annotations(choice)
-    try:
+    with _naming_the_file(choice):
+        annotations = _read_annotations(choice)
         return keypoints.choosing(choose_people(keypoints, choice.rule, annotations))
-    except InputError as error:
-        where = f"{choice.annotations}: " if choice.annotations else ""
-        raise InputError(f"{where}{error}") from error
 
 
 def choice_record(keypoints: Keypoints, choice: PersonChoice) -> dict[str, Any]:
@@ -50,3 +47,24 @@ def choice_record(keypoints: Keypoints, choice: PersonChoice) -> dict[str, Any]:
         "chosen": int(keypoints.chosen.sum()),
         "of": keypoints.n_people,
     }
+
+
+def _read_annotations(choice: PersonChoice) -> Annotations | None:
+    """Read what the choice goes by, None where it needs no file."""
+    if choice.annotations is None:
+        return None
+    path = Path(choice.annotations)
+    if path.suffix.lower() in (".mat", ".npz"):
+        return read_mpii_annotations(path)
+    return read_keypoint_truth(path)
+
+
+@contextlib.contextmanager
+def _naming_the_file(choice: PersonChoice) -> Iterator[None]:
+    """Put the file of annotations before what is said of it, where it is not named yet."""
+    try:
+        yield
+    except InputError as error:
+        if choice.annotations is None or choice.annotations in str(error):
+            raise
+        raise InputError(f"{choice.annotations}: {error}") from error

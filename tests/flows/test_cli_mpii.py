@@ -1,12 +1,13 @@
 """What `mpii` and `choose` print, and what they refuse."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import typer
+from made_up_people import some_keypoints
+from mpii_mat import image_of, person_of, save_release
 from typer.testing import CliRunner
 
 from flows.cli_mpii import Rule, choose, mpii
@@ -19,10 +20,6 @@ from pose_lib.formats.keypoint_store import (
     write_shard,
 )
 from pose_lib.person_choice import RULES
-
-sys.path.append(str(Path(__file__).parents[1] / "pose_lib/formats"))
-from made_up_people import some_keypoints
-from mpii_mat import image_of, person_of, save_release
 
 NAMES = ("a.jpg", "b.jpg", "c.jpg", "d.jpg")
 
