@@ -13,3 +13,11 @@ def shared() -> Path:
     if not (SHARED / "data").is_dir():
         pytest.skip("needs the development data in ../shared, which a clone alone does not have")
     return SHARED
+
+
+@pytest.fixture
+def annotated_store(tmp_path: Path) -> Path:
+    """A store of two made-up people; beside it ``images`` and ``truth.json``, their annotations."""
+    from made_up_store import make_annotated_store  # not before the annotations are checked
+
+    return make_annotated_store(tmp_path)

@@ -1,5 +1,6 @@
-"""Annotated people that found ones are scored against: MPII as JSON or .mat, COCO as JSON."""
+"""Annotated people that found ones are scored against: MPII's as .mat or JSON, COCO's as JSON."""
 
+import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +13,12 @@ from jaxtyping import Float
 from pose_lib.annotations import Annotations
 from pose_lib.errors import InputError
 from pose_lib.formats.absence import nan_where_missing
+from pose_lib.formats.mpii import read_mpii_annotations
 from pose_lib.skeleton import COCO_17, MPII_16, Skeleton
 
-_KINDS = "MPII's .mat, COCO keypoints JSON, or JSON with joint_names and the people of images"
+_KINDS = (
+    "MPII's .mat or .npz, COCO keypoints JSON, or JSON with joint_names and the people of images"
+)
 _NAN = float("nan")
 _UNKNOWN = (_NAN, _NAN, _NAN, _NAN)
 
@@ -25,10 +29,8 @@ def read_keypoint_truth(path: Path) -> Annotations:
     Raises:
         InputError: If the file cannot be read, is of no known kind, or a person in it is not valid.
     """
-    if path.suffix.lower() == ".mat":
-        from pose_lib.formats.mpii import read_mpii_annotations
-
-        return read_mpii_annotations(path)
+    if path.suffix.lower() in (".mat", ".npz"):
+        return _looked_at(read_mpii_annotations(path))
     content = _read_json(path)
     read = _reader(content)
     if read is None:
@@ -38,6 +40,24 @@ def read_keypoint_truth(path: Path) -> Annotations:
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         what = f"lacks {error}" if isinstance(error, KeyError) else str(error)
         raise InputError(f"{path}: the annotations are not valid: {what}") from error
+
+
+def _looked_at(truth: Annotations) -> Annotations:
+    """Leave out images without any annotated joint, as all of MPII's test images are."""
+    annotated = np.zeros(len(truth.filename), bool)
+    annotated[truth.image[np.any(truth.keypoints[..., 2] > 0, axis=1)]] = True
+    people = annotated[truth.image]
+    return Annotations(
+        skeleton=truth.skeleton,
+        filename=tuple(itertools.compress(truth.filename, annotated)),
+        image=(np.cumsum(annotated) - 1)[truth.image[people]],
+        keypoints=truth.keypoints[people],
+        visible=truth.visible[people],
+        center=truth.center[people],
+        scale=truth.scale[people],
+        head_size=truth.head_size[people],
+        area=truth.area[people],
+    )
 
 
 def _read_json(path: Path) -> Any:

@@ -181,7 +181,7 @@ def _joints_table(report: KeypointReport) -> str:
     return f"<tr>{titles}</tr>" + "".join(f"<tr>{row}</tr>" for row in cells)
 
 
-def _number(value: float) -> str:
+def _number(value: int | float) -> str:
     if isinstance(value, int):
         return str(value)
     return "–" if math.isnan(value) else f"{value:.3f}"

@@ -147,9 +147,9 @@ def _mark(marker: str, color: str, size: float) -> dict[str, Any]:
 
 def _marks_legend() -> list[Line2D]:
     return [
-        Line2D([], [], label="annotated, found right", **_mark("o", _RIGHT, 6)),
-        Line2D([], [], label="annotated, found elsewhere", **_mark("o", _WRONG, 6)),
-        Line2D([], [], label="annotated, not found", **_mark("x", _WRONG, 6)),
+        Line2D([], [], label="annotated, found right", **_mark("o", _RIGHT, _MARK_POINTS[1])),
+        Line2D([], [], label="annotated, found elsewhere", **_mark("o", _WRONG, _MARK_POINTS[1])),
+        Line2D([], [], label="annotated, not found", **_mark("x", _WRONG, _MARK_POINTS[1])),
     ]
 
 

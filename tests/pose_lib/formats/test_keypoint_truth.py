@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from mpii_mat import image_of, person_of, save_release
 
 from pose_lib.errors import InputError
 from pose_lib.formats.keypoint_truth import read_keypoint_truth
@@ -116,6 +117,17 @@ def test_what_is_no_truth_is_one_clear_line(write, content, culprit):
         read_keypoint_truth(write(content))
     assert "truth.json" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_of_mpiis_own_file_the_images_that_somebody_annotated_are_kept(tmp_path):
+    xy = np.array(PERSON["joints"])
+    people = [person_of(xy, head=(0, 0, 30, 40)), person_of(None)]
+    images = [image_of("test.jpg", [person_of(None)]), image_of("train.jpg", people)]
+    truth = read_keypoint_truth(save_release(tmp_path / "mpii.mat", images))
+    assert truth.filename == ("train.jpg",)
+    assert truth.image.tolist() == [0, 0]
+    np.testing.assert_array_equal(truth.keypoints[0, :, :2], xy)
+    assert truth.head_size[0] == pytest.approx(0.6 * 50)
 
 
 def test_a_missing_file_is_one_clear_line(tmp_path):
