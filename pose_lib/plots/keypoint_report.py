@@ -156,8 +156,8 @@ def report_notes(report: KeypointReport) -> list[str]:
         said.append("No OKS: the annotations do not tell everybody's area.")
     if report.false_positives:
         said.append(
-            f"{report.false_positives} found people match no annotated one: they are wrong, "
-            "or nobody annotated them."
+            f"Found without an annotated person: {report.false_positives}; they are wrong, or "
+            "nobody annotated them."
         )
     if report.images_missing:
         names = ", ".join(report.images_missing[:_MOST_NAMES])
