@@ -31,7 +31,7 @@ from pose_lib.keypoint_report import KeypointReport, score_keypoints
 from pose_lib.plots.figures import png_bytes
 from pose_lib.plots.gallery import Picture as Photograph
 from pose_lib.plots.gallery import ReadPicture
-from pose_lib.plots.keypoint_report import (
+from pose_lib.plots.keypoint_page import (
     FIGURES,
     report_figures,
     report_notes,

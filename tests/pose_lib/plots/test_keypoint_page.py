@@ -13,7 +13,7 @@ from pose_lib.keypoint_report import score_keypoints
 from pose_lib.keypoints import Keypoints
 from pose_lib.plots.figures import png_bytes
 from pose_lib.plots.keypoint_curves import in_body_order, kinds_of_joints
-from pose_lib.plots.keypoint_report import (
+from pose_lib.plots.keypoint_page import (
     report_figures,
     report_notes,
     report_page,
