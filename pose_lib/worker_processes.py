@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any
 
 Job = Callable[[Any], Any]
-"""What is done to one item; both item and answer go through a pipe."""
+"""What is done to one item. Item and answer go through a pipe; what is large belongs in memory."""
 
 MakeJob = Callable[[memoryview], Job]
 """Makes the job in the worker process, from the shared memory; goes through a pipe itself."""
@@ -32,7 +32,18 @@ _SENT_AHEAD = 2
 _MOST_DEATHS = 2
 """A process that dies may have been killed by any of its items; the second time it is alone."""
 
+_MOST_FALSE_STARTS = 3
+"""Processes in a row that are killed before they begin."""
+
 _GRACE_SECONDS = 5.0
+
+_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    # Keep the memory of one item for the next, up to some 100 MB. Given back to the system each
+    # time, a picture of 1280x720 takes 7.2 core-ms instead of 5.0 from file to people.
+    "MALLOC_TRIM_THRESHOLD_": "1000000000",
+    "MALLOC_MMAP_THRESHOLD_": "33554432",
+}
 
 
 @dataclass(frozen=True)
@@ -83,6 +94,7 @@ class WorkerProcesses:
         self.memory = memoryview(mmap.mmap(self._file, n_bytes))
         self._make_job = make_job
         self._waiting: deque[_Task] = deque()
+        self._false_starts = 0
         self._workers: list[_Worker] = []
         self.close = weakref.finalize(self, _end, self._workers, self._file)
         self._workers += [self._start() for _ in range(n)]
@@ -134,6 +146,7 @@ class WorkerProcesses:
             raise RuntimeError(f"a worker process failed: {answers}")  # noqa: TRY004 - a text
         if not worker.started:  # its first message says no more
             worker.started = True
+            self._false_starts = 0
             return []
         return zip(worker.sent.popleft().items, answers, strict=True)
 
@@ -153,18 +166,25 @@ class WorkerProcesses:
         status = worker.process.wait()
         worker.pipe.close()
         if not worker.started:
+            self._count_false_start(status)
+        self._workers[self._workers.index(worker)] = self._start()
+        n_begun = 1 if worker.started and worker.sent else 0
+        begun, untouched = list(worker.sent)[:n_begun], list(worker.sent)[n_begun:]
+        self._waiting.extendleft(reversed(untouched))
+        for task in begun:
+            for item in task.items:
+                again = _Task([item], task.deaths + 1)
+                if again.deaths < _MOST_DEATHS:
+                    self._waiting.appendleft(again)
+                else:
+                    yield item, Died(status)
+
+    def _count_false_start(self, status: int) -> None:
+        self._false_starts += 1
+        if status >= 0 or self._false_starts >= _MOST_FALSE_STARTS:
             raise RuntimeError(
                 f"a worker process ended with status {status} before it began; see what it printed"
             )
-        self._workers[self._workers.index(worker)] = self._start()
-        current, *untouched = worker.sent or [_Task(())]
-        self._waiting.extendleft(reversed(untouched))
-        for item in current.items:
-            again = _Task([item], current.deaths + 1)
-            if again.deaths < _MOST_DEATHS:
-                self._waiting.appendleft(again)
-            else:
-                yield item, Died(status)
 
     def _start(self) -> _Worker:
         here, there = Pipe()
@@ -175,7 +195,7 @@ class WorkerProcesses:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=(there.fileno(), self._file),
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            env={**os.environ, **_ENVIRONMENT},
             start_new_session=True,  # Ctrl-C in a terminal is for the run alone
         )
         there.close()

@@ -20,7 +20,9 @@ from pose_lib.formats.keypoint_store import (
     read_image_root,
     write_shard,
 )
+from pose_lib.formats.person_choice import check_choice
 from pose_lib.keypoints import ImageStatus, Keypoints
+from pose_lib.person_choice import EVERYBODY, PersonChoice
 from pose_lib.sharding import Shard, plan_shards
 from tasks.patience import PATIENT
 from tasks.workspace import current_workspace
@@ -55,8 +57,9 @@ class Ledger:
 
 @task(name="survey-images")
 def survey_images(images: str, config: ExtractConfig) -> Survey:
-    """Find the images and hash their content."""
+    """Find the images and hash their content; refuse a choice of people that cannot be made."""
     source = find_images(images, max_pixels=config.max_pixels)
+    check_choice(config.choice, source.names)
     return Survey(source, source.digests())
 
 
@@ -87,7 +90,7 @@ def extract_shard(shard: Shard, source: ImageSource, store: Path, config: Extrac
     May run twice: the store keeps the results of every attempt apart.
     """
     detector = _detector(config)
-    digests = [source.digest(name) for name in shard.names]
+    digests = list(source.only(shard.names).digests().values())
     # Of a source of one name each, for it may go to another process.
     reads = [functools.partial(source.only((name,)).read, name) for name in shard.names]
     results = list(extract_images(reads, detector))
@@ -98,10 +101,12 @@ def extract_shard(shard: Shard, source: ImageSource, store: Path, config: Extrac
 
 
 @task(name="publish-store", **PATIENT)
-def publish_store(store: Path, survey: Survey) -> Ledger:
+def publish_store(store: Path, survey: Survey, choice: PersonChoice = EVERYBODY) -> Ledger:
     """Assemble what readers of the store see, for exactly the surveyed images."""
     source = survey.source
-    return ledger_of(publish(store, source.names, survey.digests, root=source.root))
+    return ledger_of(
+        publish(store, source.names, survey.digests, root=source.root, choice=choice)
+    )
 
 
 def ledger_of(keypoints: Keypoints, n_reasons: int = 20) -> Ledger:

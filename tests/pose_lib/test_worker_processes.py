@@ -111,6 +111,14 @@ def test_nothing_is_lost_with_a_process_that_is_killed(start):
     assert victim not in workers.process_ids
 
 
+def test_processes_that_are_killed_before_they_begin_are_started_again(start):
+    workers = start(2, doubling)
+    for number in workers.process_ids:
+        os.kill(number, signal.SIGKILL)
+    workers.submit([4])
+    assert all_answers(workers) == [(4, 8)]
+
+
 def test_a_job_that_raises_is_told(start):
     workers = start(1, failing)
     workers.submit([0])
