@@ -128,12 +128,12 @@ def head_sizes(
         NaN where neither is known.
     """
     if not {"head_top", "upper_neck"} <= set(skeleton.joints):
-        return annotated
+        return np.where(annotated > 0, annotated, np.nan)
     top, neck = (keypoints[:, skeleton.index(joint)] for joint in ("head_top", "upper_neck"))
     length = np.linalg.norm(top[:, :2] - neck[:, :2], axis=-1)
     known = (top[:, 2] > 0) & (neck[:, 2] > 0) & (length > 0)
     measured = np.where(known, HEAD_OF_SEGMENT * length, np.nan)
-    return np.where(np.isfinite(annotated), annotated, measured)
+    return np.where(annotated > 0, annotated, measured)
 
 
 def distances_in_heads(

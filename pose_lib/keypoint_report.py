@@ -162,7 +162,7 @@ def score_keypoints(
         sigmas: Of COCO's similarity, by the name of a joint with or without its side.
 
     Raises:
-        InputError: If the store has no annotated image, or no joint is in both.
+        InputError: If the store has no annotated image or nobody in it can be scored.
     """
     scored = _scored_joints(keypoints.skeleton, truth.skeleton)
     _require_sigmas(truth, scored, sigmas)
@@ -178,6 +178,11 @@ def score_keypoints(
         known = truth_of_image(truth, image, scored)
         name = keypoints.filename[row]
         verdicts.append(judge_image(name, found, known, scored.joints, sigmas))
+    if all(verdict.candidates.ignored.all() for verdict in verdicts):
+        raise InputError(
+            f"nobody can be scored in the {len(there)} annotated images of the store: people need "
+            "an annotated joint that the store has, and an area or a head size"
+        )
     missing = (name for name, row in zip(truth.filename, rows, strict=True) if row is None)
     return KeypointReport(scored, tuple(missing), tuple(verdicts), _precision_recall(verdicts))
 

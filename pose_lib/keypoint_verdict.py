@@ -120,7 +120,7 @@ def truth_of_image(truth: Annotations, row: int, scored: Skeleton) -> Truth:
     return Truth(
         keypoints=keypoints[:, truth.skeleton.indices(scored.joints)],
         head_size=head_size,
-        head_measured=np.isfinite(head_size) & ~np.isfinite(annotated_head),
+        head_measured=np.isfinite(head_size) & ~(annotated_head > 0),
         area=truth.area[people],
         box=np.full((n_people, 4), np.nan) if truth.box is None else truth.box[people],
         crowd=np.zeros(n_people, bool) if truth.crowd is None else truth.crowd[people],

@@ -14,7 +14,7 @@ from prefect.client.schemas.filters import (
 )
 from typer.testing import CliRunner
 
-from flows.cli_evaluate import evaluate_keypoints as command
+from flows.commands.evaluate import evaluate_keypoints as command
 from flows.evaluate import evaluate_keypoints
 from pose_lib.errors import InputError
 from tasks.evaluate_keypoints import EXPERIMENT

@@ -98,11 +98,12 @@ def test_the_curve_rises_to_pckh_and_its_area_is_that_of_the_steps():
 
 
 def test_an_annotated_head_size_goes_before_a_measured_one():
-    people = np.ones((3, len(MPII_16), 3))
+    people = np.ones((4, len(MPII_16), 3))
     people[:, MPII_16.index("head_top"), 1] = 41
     people[2, MPII_16.index("upper_neck"), 2] = 0
-    sizes = head_sizes(people, np.array([25.0, np.nan, np.nan]), MPII_16)
-    np.testing.assert_allclose(sizes, [25, 40 * HEAD_OF_SEGMENT, np.nan])
+    sizes = head_sizes(people, np.array([25.0, np.nan, np.nan, 0.0]), MPII_16)
+    measured = 40 * HEAD_OF_SEGMENT
+    np.testing.assert_allclose(sizes, [25, measured, np.nan, measured])
 
 
 def test_a_skeleton_without_a_head_gives_no_head_size(person):

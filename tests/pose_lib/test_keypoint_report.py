@@ -131,6 +131,12 @@ def test_a_store_of_other_images_is_refused(truth):
         score_keypoints(store(truth.keypoints[:1], [0], names=("c.jpg",)), truth)
 
 
+def test_annotations_by_which_nobody_can_be_scored_are_refused():
+    truth = annotations([standing(COCO_17)], [0], skeleton=COCO_17)
+    with pytest.raises(InputError, match="nobody can be scored in the 2 annotated images"):
+        score_keypoints(store([standing(COCO_17)], [0], skeleton=COCO_17), truth)
+
+
 def test_a_store_without_a_common_joint_is_refused(truth):
     tail = Skeleton("TAIL", ("tail",), (), "none")
     with pytest.raises(InputError, match="no joint of TAIL"):
