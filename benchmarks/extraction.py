@@ -180,7 +180,7 @@ def whole_extraction(images: str, store: Path, config: ExtractConfig, n_workers:
     ends: list[tuple[float, int]] = []
 
     def note(step: Progress) -> None:
-        if step.stage == "OpenPose":
+        if step.stage == "detection":
             ends.append((time.perf_counter(), step.done))
 
     begin = time.perf_counter()

@@ -4,9 +4,11 @@ Everything but results goes to stderr, so that ``--json`` prints one object on s
 else.
 """
 
+import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -66,6 +68,22 @@ def show_summary(title: str, values: Mapping[str, object]) -> None:
     print(f"\n{title}\n")
     for name, value in values.items():
         print(f"  {name:<{width}}  {value}")
+
+
+def show_values(title: str, values: Mapping[str, Any], as_json: bool) -> None:
+    """Print names and values on stdout: for people, or as one JSON object."""
+    if as_json:
+        print(json.dumps(values, default=str))
+    else:
+        show_summary(title, values)
+
+
+def rounded(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values, fractions to three digits."""
+    return {
+        name: round(value, 3) if isinstance(value, float) else value
+        for name, value in values.items()
+    }
 
 
 class _Bars:

@@ -1,4 +1,4 @@
-"""Flow: OpenPose over a folder of images, spread over Dask, into a keypoint store."""
+"""Flow: the people in a folder of images, found on Dask's workers, into a keypoint store."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def extract_keypoints(
     Running again computes only what is new, has changed or failed.
 
     Args:
-        images: Folder, glob pattern, image or video.
+        images: Folder, glob pattern, list of images (.txt), image or video.
         store: Keypoint store (zarr) to make or to go on with.
         overlays: Folder for the images with skeletons drawn over; none by default.
         overwrite: Delete a store that holds results of other settings, instead of refusing.
@@ -45,8 +45,8 @@ def extract_keypoints(
     shards = plan_missing_shards(survey, store, config, worker_count(), overwrite=overwrite)
     sources = [survey.source.only(shard.names) for shard in shards]
     extracted = extract_shard.map(shards, sources, unmapped(store), unmapped(config))
-    _finish("OpenPose", extracted, sum(len(shard.names) for shard in shards))
-    ledger = publish_store(store, survey)
+    _finish("detection", extracted, sum(len(shard.names) for shard in shards))
+    ledger = publish_store(store, survey, config.choice)
     show_ledger(ledger)
     if overlays is not None:
         _draw(survey, store, overlays, config)

@@ -10,6 +10,7 @@ from jaxtyping import Float, UInt8
 from pose_lib.formats.images import MAX_PIXELS, ImageTooLarge, UnreadableImage
 from pose_lib.keypoints import ImageStatus, Keypoints, People
 from pose_lib.openpose.config import OpenPoseConfig
+from pose_lib.person_choice import PersonChoice
 from pose_lib.skeleton import Skeleton
 
 Picture = UInt8[np.ndarray, "height width 3"]
@@ -22,6 +23,7 @@ class ExtractConfig:
     Attributes:
         detector: Name of what finds the people: openpose, or another that is installed.
         openpose: How OpenPose finds them; part of a store's identity.
+        choice: Who of those found is used further on. All stay in the store.
         images_per_shard: Images of one task, 10 to 30 seconds of work on one core; raised
             where there would be more than 100 tasks otherwise.
         max_pixels: An image of more pixels counts as failed, so that one file cannot take all
@@ -30,6 +32,7 @@ class ExtractConfig:
 
     detector: str = "openpose"
     openpose: OpenPoseConfig = field(default_factory=OpenPoseConfig)
+    choice: PersonChoice = field(default_factory=PersonChoice)
     images_per_shard: int = 64
     max_pixels: int = MAX_PIXELS
 

@@ -27,7 +27,7 @@ from pose_lib.skeleton import COCO_18, MPII_16
 from tasks.extract import provenance
 
 HEAVY = {"torch", "prefect", "mlflow", "dask", "distributed", "cv2", "zarr", "matplotlib"}
-PROGRESS = re.compile(r"(start|OpenPose|overlays|training|3D figures): \d+ of \d+")
+PROGRESS = re.compile(r"(start|detection|evaluation|overlays|training|3D figures): \d+ of \d+")
 
 
 def _commands(group, path=()):

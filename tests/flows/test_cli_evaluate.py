@@ -5,27 +5,16 @@ import uuid
 
 import mlflow
 import pytest
-import typer
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterFlowRunId,
     ArtifactFilterKey,
 )
-from typer.testing import CliRunner
 
 from flows.commands.evaluate import evaluate_keypoints as command
 from flows.evaluate import evaluate_keypoints
-from pose_lib.errors import InputError
 from tasks.evaluate_keypoints import EXPERIMENT
-
-
-@pytest.fixture
-def run(api, poselift):
-    """Run the command by itself."""
-    app = typer.Typer()
-    app.command()(command)
-    return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def test_the_report_reaches_the_disk_mlflow_and_the_run_page(api, annotated_store, tmp_path):
@@ -41,11 +30,11 @@ def test_the_report_reaches_the_disk_mlflow_and_the_run_page(api, annotated_stor
     assert scores["run_id"] in page
 
 
-def test_the_command_prints_one_json_object_or_a_table(run, annotated_store, tmp_path):
-    told = (annotated_store, "--truth", tmp_path / "truth.json", "--out", tmp_path / "out")
-    scores = json.loads(run(*told, "--json").stdout)
+def test_the_command_prints_one_json_object_or_a_table(api, poselift, annotated_store):
+    told = ("evaluate", "keypoints", annotated_store, "--truth", "truth.json", "--out", "out")
+    scores = json.loads(poselift(*told, "--json").out)
     assert (scores["people"], scores["found"], scores["pckh50"]) == (2, 2, None)
-    table = run(*told).stdout
+    table = poselift(*told).out
     assert "oks_ap50" in table
     assert "left hip" in table
 
@@ -54,12 +43,13 @@ def test_the_command_prints_one_json_object_or_a_table(run, annotated_store, tmp
     ("option", "culprit"),
     [("--truth", "s.zarr"), ("--sigmas", "truth.json"), ("--images", "out"), ("--out", "s.zarr")],
 )
-def test_bad_input_is_refused(run, annotated_store, tmp_path, option, culprit):
+def test_bad_input_is_refused(api, poselift, annotated_store, option, culprit):
     given = {"--truth": "truth.json", "--out": "out", option: culprit}
-    options = [text for name, place in given.items() for text in (name, tmp_path / place)]
-    outcome = run(annotated_store, *options)
-    assert isinstance(outcome.exception, InputError)
-    assert culprit in str(outcome.exception)
+    options = [text for pair in given.items() for text in pair]
+    outcome = poselift("evaluate", "keypoints", annotated_store, *options)
+    assert outcome.status == 2
+    assert culprit in outcome.err.splitlines()[-1]
+    assert outcome.out == ""
 
 
 def _page_of(flow_run_id):

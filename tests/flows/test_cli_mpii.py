@@ -10,7 +10,7 @@ from made_up_people import some_keypoints
 from mpii_mat import image_of, person_of, save_release
 from typer.testing import CliRunner
 
-from flows.cli_mpii import Rule, choose, mpii
+from flows.commands.mpii import choose, mpii
 from pose_lib.errors import InputError
 from pose_lib.formats.keypoint_store import (
     Provenance,
@@ -19,7 +19,6 @@ from pose_lib.formats.keypoint_store import (
     read_keypoints,
     write_shard,
 )
-from pose_lib.person_choice import RULES
 
 NAMES = ("a.jpg", "b.jpg", "c.jpg", "d.jpg")
 
@@ -84,7 +83,3 @@ def test_annotations_choose_and_their_absence_is_bad_input(store, annotations):
     assert json.loads(told.stdout)["annotations"] == "a.mat"
     with pytest.raises(InputError, match=r"needs a file of annotations .*--annotations FILE"):
         run(choose, store, "--choose", "annotated")
-
-
-def test_the_command_offers_every_rule():
-    assert [rule.value for rule in Rule] == list(RULES)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from flows import cli_weights
-from flows.cli_weights import weights_app
+from flows.commands import weights as cli_weights
+from flows.commands.weights import weights_app
 from pose_lib.errors import InputError
 from pose_lib.openpose import add_weights as adding
 from pose_lib.openpose import availability

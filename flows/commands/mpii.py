@@ -1,30 +1,16 @@
 """Commands about annotated people: `mpii` audits the annotations, `choose` chooses by them."""
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.commands.options import Annotations, Json, Store, person_choice
 from flows.console import show_summary, show_table
-from pose_lib.errors import InputError
 
 if TYPE_CHECKING:
     from pose_lib.mpii_audit import MpiiAudit
-
-
-class Rule(StrEnum):
-    """Who of the people in an image is chosen."""
-
-    ALL = "all"
-    LARGEST = "largest"
-    SCORE = "score"
-    CENTRAL = "central"
-    ANNOTATED = "annotated"
-
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
 
 
 def mpii(
@@ -70,12 +56,16 @@ def _show_audit(audit: "MpiiAudit") -> None:
 
 
 def choose(
-    store: Annotated[Path, typer.Argument(help="Keypoint store (zarr).", metavar="S.zarr")],
-    rule: Annotated[Rule, typer.Option("--choose", help="Who is used further on.")],
-    annotations: Annotated[
-        Path | None,
-        typer.Option(help="Annotated people for `annotated`: MPII .mat or .npz, COCO JSON."),
-    ] = None,
+    store: Store,
+    rule: Annotated[
+        str,
+        typer.Option(
+            "--choose",
+            help="Who is used further on: all, largest, score, central or annotated.",
+            metavar="RULE",
+        ),
+    ],
+    annotations: Annotations = None,
     as_json: Json = False,
 ) -> None:
     """Choose anew among the people of a store; exports, training and lifting go by it.
@@ -83,13 +73,8 @@ def choose(
     Nobody is lost: choose again at any time, without the images.
     """
     from pose_lib.formats.keypoint_store import choose_again, read_choice
-    from pose_lib.person_choice import PersonChoice
 
-    try:
-        choice = PersonChoice(rule.value, str(annotations.absolute()) if annotations else None)
-    except ValueError as error:
-        raise InputError(f"{error} (--choose {rule.value}, --annotations FILE)") from error
-    choose_again(store, choice)
+    choose_again(store, person_choice(rule, annotations))
     record = read_choice(store)
     if as_json:
         print(json.dumps(record))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.commands.options import Json
 from flows.console import say, show_summary, show_table
 from pose_lib.errors import InputError
 from tasks.workspace import current_workspace
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from pose_lib.openpose.licenses import License
 
 weights_app = typer.Typer(no_args_is_help=True, help="The OpenPose models and their weights.")
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
 
 
 @weights_app.command("list")

@@ -1,0 +1,250 @@
+"""The commands of the pipeline's own work, from photographs to 3D poses."""
+
+import json
+import sys
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.commands.options import (
+    Annotations,
+    Choose,
+    ConfigFile,
+    Images,
+    InputHeight,
+    Json,
+    Model,
+    NPeople,
+    Out,
+    Overwrite,
+    Seed,
+    Store,
+    Workers,
+    pipeline_settings,
+)
+from flows.console import rounded, show_summary, show_values
+from flows.session import session
+from tasks.workspace import DEFAULT_HOME, current_workspace
+
+if TYPE_CHECKING:
+    from flows.pipeline import PipelineResult
+
+
+class Export(StrEnum):
+    """Formats of ``export --to``."""
+
+    NPY = "npy"
+    OPENPOSE = "openpose"
+    COCO = "coco"
+    CSV = "csv"
+
+
+def demo(out: Out = Path("poselift-demo"), as_json: Json = False) -> None:
+    """Run the whole pipeline on the bundled sample: no arguments, a few minutes."""
+    with session():
+        from flows.demo import demo_config, demo_images
+        from flows.pipeline import pose_pipeline
+
+        result = pose_pipeline(demo_images(), out.absolute(), demo_config())
+    _show_result(result, out, as_json)
+    if not as_json:
+        print("\nThe lifter trained here saw 2,000 poses for less than a minute: a demo model.")
+        print("The figures show it beside the bundled lifter, which is trained on MPII.")
+
+
+def run(
+    images: Images,
+    out: Out,
+    config: ConfigFile = None,
+    train_on: Annotated[
+        list[Path] | None, typer.Option(help="More 2D poses to train on; may be repeated.")
+    ] = None,
+    people: NPeople = None,
+    input_height: InputHeight = None,
+    choose: Choose = None,
+    annotations: Annotations = None,
+    seed: Seed = None,
+    workers: Workers = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Extract, export, train, register and render: photographs in, 3D poses out.
+
+    Training needs 100 people with all joints found; give more 2D poses with --train-on, or use
+    `poselift lift` for a few photographs. A half-finished run in the same folder goes on.
+    """
+    settings = pipeline_settings(
+        config,
+        train_on=train_on,
+        people=people,
+        input_height=input_height,
+        choose=choose,
+        annotations=annotations,
+        seed=seed,
+    )
+    with session(workers):
+        from flows.pipeline import pose_pipeline
+
+        result = pose_pipeline(images, out.absolute(), settings, overwrite)
+    _show_result(result, out, as_json)
+
+
+def extract(
+    images: Images,
+    store: Annotated[Path, typer.Option(help="Keypoint store to make or go on with.")],
+    overlays: Annotated[
+        Path | None, typer.Option(help="Folder for the images with skeletons drawn over.")
+    ] = None,
+    config: ConfigFile = None,
+    input_height: InputHeight = None,
+    choose: Choose = None,
+    annotations: Annotations = None,
+    workers: Workers = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Find the people in images with OpenPose; run again to go on or to take in new images."""
+    settings = pipeline_settings(
+        config, input_height=input_height, choose=choose, annotations=annotations
+    ).extract
+    with session(workers):
+        from flows.extract import extract_keypoints
+
+        drawn = overlays.absolute() if overlays else None
+        ledger = extract_keypoints(images, store.absolute(), settings, drawn, overwrite)
+    show_values(
+        f"{store}", {"images": ledger.images, "people": ledger.people} | ledger.counts, as_json
+    )
+    if not as_json:
+        _show_faults(ledger.reasons)
+
+
+def export(
+    store: Store,
+    to: Annotated[Export, typer.Option(help="The other program's format.")],
+    out: Out,
+    as_json: Json = False,
+) -> None:
+    """Write the people of a store in another format."""
+    with session():
+        from flows.pipeline import export_keypoints
+        from tasks.export import ExportFormat
+
+        written = export_keypoints(store.absolute(), out.absolute(), ExportFormat(to.value))
+    show_values("Exported", {"format": to.value, "written": str(written)}, as_json)
+
+
+def status(
+    store: Store,
+    as_json: Json = False,
+    failed: Annotated[bool, typer.Option(help="List the images that gave nothing.")] = False,
+) -> None:
+    """Show what became of every image: counts by status, and reasons."""
+    from pose_lib.formats.keypoint_store import read_keypoints
+    from tasks.extract import ledger_of
+
+    keypoints = read_keypoints(store)
+    ledger = ledger_of(keypoints, n_reasons=keypoints.n_images if failed or as_json else 20)
+    counts = {"images": ledger.images, "people": ledger.people} | ledger.counts
+    if as_json:
+        faults = [{"filename": name, "reason": reason} for name, reason in ledger.reasons]
+        print(json.dumps(counts | {"reasons": faults}))
+        return
+    show_summary(f"{store}", counts)
+    _show_faults(ledger.reasons)
+
+
+def train(
+    data: Annotated[
+        list[Path],
+        typer.Argument(help="Stores, folders of npy pairs or OpenPose JSON, MPII .mat or .npz."),
+    ],
+    config: ConfigFile = None,
+    seed: Seed = None,
+    as_json: Json = False,
+) -> None:
+    """Train the GAN and its lifter on 2D poses alone; the lifter becomes the champion.
+
+    An interrupted training goes on from its checkpoint.
+    """
+    settings = pipeline_settings(config, seed=seed).train
+    with session():
+        from flows.train import train as train_flow
+
+        trained = train_flow([path.absolute() for path in data], settings)
+    show_values("Trained", asdict(trained), as_json)
+
+
+def lift(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="Photo, folder, glob, list, video, store, or OpenPose JSON (file or folder).",
+            metavar="INPUT",
+        ),
+    ],
+    out: Out,
+    model: Model = "bundled",
+    people: NPeople = 12,
+    config: ConfigFile = None,
+    workers: Workers = None,
+    as_json: Json = False,
+) -> None:
+    """Go from photographs, or keypoints, to 3D poses with a trained lifter."""
+    path, n_people = Path(source).absolute(), people or 0
+    settings = pipeline_settings(config).extract
+    with session(workers):
+        from flows.render import lift_images, lift_openpose, render_poses
+        from pose_lib.formats.keypoint_store import is_store
+        from pose_lib.formats.openpose_json import holds_openpose
+
+        if path.suffix == ".zarr" or is_store(path):
+            rendered = render_poses(path, out.absolute() / "poses", model, n_people)
+        elif holds_openpose(path):
+            rendered = lift_openpose(path, out.absolute(), model, n_people)
+        else:
+            rendered = lift_images(source, out.absolute(), model, n_people, settings)
+    show_values("3D poses", asdict(rendered), as_json)
+
+
+def _show_result(result: "PipelineResult", out: Path, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(asdict(result), default=str))
+        return
+    ledger, trained = result.ledger, result.trained
+    gan = {name: value for name, value in trained.losses.items() if name.startswith("gan_1/")}
+    show_summary(
+        "Done",
+        {
+            "images": f"{ledger.images} ({_counted(ledger.counts)})",
+            "people found": ledger.people,
+            "trained on": f"{trained.people} 2D poses in {trained.seconds:.0f} s",
+            "GAN at its end": _counted(rounded(gan)).replace("gan_1/", ""),
+            "registered": f"{trained.model_uri}, alias champion",
+            "keypoints": out / "keypoints.zarr",
+            "3D pictures": out / "poses",
+            "all at a glance": out / "poses" / "overview.png",
+            "to turn by hand": out / "poses" / "viewer.html",
+            "Prefect, MLflow": f"{_command()} ui   serves the pages of this run",
+        },
+    )
+    _show_faults(ledger.reasons)
+
+
+def _command() -> str:
+    """Return how this program was called, with the working folder where it is not the usual one."""
+    home = current_workspace().home
+    usual = home == DEFAULT_HOME.absolute()
+    return sys.argv[0] if usual else f"{sys.argv[0]} --home {home}"
+
+
+def _show_faults(reasons: tuple[tuple[str, str], ...]) -> None:
+    if reasons:
+        show_summary("Images that could not be used", dict(reasons))
+
+
+def _counted(values: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items() if value)

@@ -1,0 +1,36 @@
+"""Commands about the program itself: its settings, and the pages of its servers."""
+
+import contextlib
+import threading
+from typing import Annotated
+
+import typer
+
+from flows.console import say
+from tasks.workspace import current_workspace
+
+
+def show_config() -> None:
+    """Print a TOML file with every setting of `run`, its default and what it does."""
+    from flows.config import PipelineConfig
+    from pose_lib.config import config_toml
+
+    print(config_toml(PipelineConfig()), end="")
+
+
+def ui(
+    prefect_port: Annotated[int, typer.Option(help="Port of the Prefect pages.")] = 4200,
+    mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow pages.")] = 5000,
+) -> None:
+    """Serve the Prefect and MLflow pages of this working folder until Ctrl-C."""
+    from flows.services import announced, mlflow_server, prefect_server
+
+    workspace = current_workspace()
+    with (
+        prefect_server(workspace, prefect_port) as api,
+        mlflow_server(workspace, mlflow_port) as mlflow,
+        announced(api, workspace),
+    ):
+        say(f"Prefect  {api.removesuffix('/api')}\nMLflow   {mlflow}\nCtrl-C ends both")
+        with contextlib.suppress(KeyboardInterrupt):
+            threading.Event().wait()
