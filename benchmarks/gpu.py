@@ -15,14 +15,17 @@ Three tables:
   while a batch is computed; copies do not count
 - how far maps and joints of this device and precision are from float32 on the CPU
 
-Floors at 656x368, per image: 15.1 GFLOP are 0.02 ms at 790 TFLOP/s, a good bfloat16 product on an
-H200. But the layers are thin: in half precision the convolutions alone read and write 0.44 GB,
-which is 0.11 ms at 4 TB/s, so the card is bound by its memory and the network cannot exceed some
-9,000 images/s. Over the bus go 0.72 MB in and 0.43 MB out, 0.02 ms at 50 GB/s. The worker processes
-need 3 ms to decode a JPEG of 1280x720, 0.5 ms to resize it and 1.5 ms to find the people: 5 core-ms
-and so 5 cores for 1,000 images/s. Those bound the chain: 16 cores feed some 3,000 images/s, which
-keep such a card busy for a third of the time. Busy for 90 % it is with some 45 cores, or with a
-heavier network or more views.
+Floors at 656x368, per image. The network: 15.1 GFLOP are 0.02 ms at 790 TFLOP/s, a good bfloat16
+product on an H200; but its layers are thin, and in half precision the convolutions alone read and
+write 0.44 GB, which is 0.11 ms at 4 TB/s: the card is bound by its memory, to some 9,000 images/s.
+The bus: 0.72 MB in and 0.43 MB out are 0.02 ms at 50 GB/s. The CPU: 5.0 core-ms in the worker
+processes (2.9 to decode a JPEG of 1280x720, 0.7 to resize it, 1.3 to find the people) and 0.2 in
+this one, measured on one core of an Intel Xeon.
+
+So the cores bound the chain: 1,000 images/s take five of them, sixteen feed some 3,000 images/s,
+and those keep such a card busy for a third of the time. Busy for 90 % it is with some 45 cores, with
+a heavier network, or with more views of each image. Finding the peaks on the GPU would save at most
+a quarter of the cores' work; decoding JPEGs there, more than half.
 """
 
 import argparse
