@@ -12,7 +12,6 @@ from prefect.client.schemas.filters import (
     ArtifactFilterKey,
 )
 
-from flows.commands.evaluate import evaluate_keypoints as command
 from flows.evaluate import evaluate_keypoints
 from tasks.evaluate_keypoints import EXPERIMENT
 
