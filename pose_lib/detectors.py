@@ -46,6 +46,11 @@ class PersonDetector(Protocol):
         """Names and order of the joints it finds."""
         ...
 
+    @property
+    def least_side(self) -> int:
+        """Pixels that both sides of an image should keep where it is read smaller than it is."""
+        ...
+
     def detect(self, image: UInt8[np.ndarray, "height width 3"]) -> People:
         """Return the people in a BGR image, surest first, in its pixels."""
         ...

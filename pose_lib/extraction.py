@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -93,6 +93,28 @@ def fault_result(
         status = ImageStatus.FAILED if too_large else ImageStatus.UNREADABLE
         return ImageResult(status, nobody, size, str(error), seconds)
     return ImageResult(ImageStatus.FAILED, nobody, size, _one_line(error), seconds)
+
+
+def at_full_size(
+    result: ImageResult, full_size: Callable[[tuple[int, int]], tuple[int, int]]
+) -> ImageResult:
+    """Return the result of an image that was maybe read smaller than it is, in its own pixels.
+
+    Args:
+        full_size: The image's own size for the one it was read at.
+    """
+    if result.size == (0, 0):
+        return result
+    people = result.people
+    try:
+        size = full_size(result.size)
+    except UnreadableImage as error:  # it went away meanwhile
+        nobody = People(people.keypoints[:0], people.score[:0])
+        return ImageResult(ImageStatus.UNREADABLE, nobody, (0, 0), str(error), result.seconds)
+    keypoints = people.keypoints.copy()
+    scale = np.array(size, np.float32) / np.array(result.size, np.float32)
+    keypoints[..., :2] = (keypoints[..., :2] + 0.5) * scale - 0.5
+    return replace(result, size=size, people=People(keypoints, people.score))
 
 
 def join_results(

@@ -73,10 +73,12 @@ class MoveNet:
     Attributes:
         network: The network's rows of a prepared image; a row is a person or spare.
         skeleton: Names and order of the joints it finds.
+        least_side: Pixels that both sides of an image should keep.
     """
 
     network: Callable[[Prepared], Rows]
     skeleton: Skeleton = COCO_17
+    least_side: int = LONGEST_SIDE
 
     def detect(self, image: UInt8[np.ndarray, "height width 3"]) -> People:
         """Return the people in a BGR image, surest first, in its pixels."""

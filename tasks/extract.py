@@ -1,7 +1,7 @@
 """Extraction as Prefect tasks: what is there, what needs work, the work, and its publication."""
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ from prefect import task
 
 from pose_lib.detectors import PersonDetector, detector_named, extract_images
 from pose_lib.errors import InputError
-from pose_lib.extraction import ExtractConfig, join_results
+from pose_lib.extraction import ExtractConfig, at_full_size, join_results
 from pose_lib.formats.images import ImageSource, find_images
 from pose_lib.formats.keypoint_store import (
     Provenance,
@@ -91,9 +91,13 @@ def extract_shard(shard: Shard, source: ImageSource, store: Path, config: Extrac
     """
     detector = _detector(config)
     digests = list(source.only(shard.names).digests().values())
+    reduced = replace(source, least_side=detector.least_side)
     # Of a source of one name each, for it may go to another process.
-    reads = [functools.partial(source.only((name,)).read, name) for name in shard.names]
-    results = list(extract_images(reads, detector))
+    reads = [functools.partial(reduced.only((name,)).read, name) for name in shard.names]
+    results = [
+        at_full_size(result, functools.partial(reduced.full_size, name))
+        for name, result in zip(shard.names, extract_images(reads, detector), strict=True)
+    ]
     keypoints = join_results(shard.names, results, detector.skeleton)
     seconds = np.array([result.seconds for result in results], np.float32)
     write_shard(store, keypoints, digests, seconds)

@@ -45,11 +45,14 @@ class ImageSource:
         root: The folder that the names are relative to.
         names: Relative paths with ``/``, sorted; a video frame is ``<video>/<frame number>``.
         max_pixels: An image of more pixels counts as unreadable.
+        least_side: JPEG files may be read at a half, quarter or eighth, which takes less time and
+            memory, as long as both sides keep this many pixels; None for never.
     """
 
     root: Path
     names: tuple[str, ...]
     max_pixels: int = MAX_PIXELS
+    least_side: int | None = None
 
     def __post_init__(self) -> None:
         if list(self.names) != sorted(set(self.names)):
@@ -90,11 +93,21 @@ class ImageSource:
         path, frame = self._locate(name)
         if frame is not None:
             return _open_video(path).read(frame)
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise UnreadableImage(f"cannot be opened: {error.strerror or error}") from error
-        return decode_image(content, max_pixels=self.max_pixels)
+        return decode_image(_content(path), max_pixels=self.max_pixels, least_side=self.least_side)
+
+    def full_size(self, name: str, size: tuple[int, int]) -> tuple[int, int]:
+        """Return the width and height of an image that was read at ``size``, maybe reduced.
+
+        Raises:
+            UnreadableImage: If it is no longer there.
+        """
+        path, frame = self._locate(name)
+        if frame is not None or self.least_side is None:
+            return size
+        width, height = _size_from_header(_content(path))
+        # The header's size is that before a turn, which pictures are read with.
+        turned = (width > height) != (size[0] > size[1])
+        return (height, width) if turned else (width, height)
 
     def _locate(self, name: str) -> tuple[Path, int | None]:
         """Return the file, and the frame's number if the file is a video."""
@@ -163,9 +176,12 @@ def holds_images(folder: Path) -> bool:
 
 
 def decode_image(
-    content: bytes, *, max_pixels: int = MAX_PIXELS
+    content: bytes, *, max_pixels: int = MAX_PIXELS, least_side: int | None = None
 ) -> UInt8[np.ndarray, "height width 3"]:
     """Return the picture in an image file's content as BGR, upright.
+
+    Args:
+        least_side: As that of ``ImageSource``.
 
     Raises:
         UnreadableImage: If it is no image, is cut short, or has more than ``max_pixels``.
@@ -183,8 +199,10 @@ def decode_image(
     if content.startswith(_PNG_START) and b"IEND" not in content:
         raise UnreadableImage("the PNG data is cut short (no end chunk)")
     _silence_opencv()
+    is_jpeg = content.startswith(_JPEG_START)
+    how = _reduced(min(width, height), least_side) if is_jpeg else cv2.IMREAD_COLOR
     try:
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), how)
     except cv2.error as error:
         raise UnreadableImage(f"cannot be decoded: {error.err}") from error
     if image is None:
@@ -207,6 +225,13 @@ def _silence_opencv() -> None:
     set_level(0)
 
 
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UnreadableImage(f"cannot be opened: {error.strerror or error}") from error
+
+
 def _size_from_header(content: bytes) -> tuple[int, int]:
     """Return width and height without decoding the picture."""
     try:
@@ -218,6 +243,18 @@ def _size_from_header(content: bytes) -> tuple[int, int]:
         raise ImageTooLarge(f"far too large: {error}") from error
     except (OSError, ValueError) as error:
         raise UnreadableImage("not an image, whatever its name says") from error
+
+
+def _reduced(side: int, least_side: int | None) -> int:
+    """Return OpenCV's mode of reading that keeps at least so much of a side."""
+    for parts, mode in (
+        (8, cv2.IMREAD_REDUCED_COLOR_8),
+        (4, cv2.IMREAD_REDUCED_COLOR_4),
+        (2, cv2.IMREAD_REDUCED_COLOR_2),
+    ):
+        if least_side is not None and side >= parts * least_side:
+            return mode
+    return cv2.IMREAD_COLOR
 
 
 def _has_jpeg_end(content: bytes) -> bool:

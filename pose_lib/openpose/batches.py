@@ -99,6 +99,11 @@ class BatchDetector:
         return self.model.skeleton
 
     @property
+    def least_side(self) -> int:
+        """Pixels that both sides of an image should keep."""
+        return self.config.input_height
+
+    @property
     def n_slots(self) -> int:
         """Most images under way: enough to keep all at work, as memory allows."""
         batches = self.batches

@@ -37,6 +37,11 @@ class OpenPoseDetector:
         """Names and order of the joints it finds."""
         return self.model.skeleton
 
+    @property
+    def least_side(self) -> int:
+        """Pixels that both sides of an image should keep."""
+        return self.config.input_height
+
     def detect(self, image: UInt8[np.ndarray, "height width 3"]) -> People:
         """Return the people in a BGR image, surest first, in its pixels.
 

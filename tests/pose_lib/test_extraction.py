@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pose_lib.extraction import ExtractConfig, extract_image, join_results
+from pose_lib.extraction import ExtractConfig, at_full_size, extract_image, join_results
 from pose_lib.formats.images import ImageTooLarge, UnreadableImage
 from pose_lib.keypoints import ImageStatus, People
 from pose_lib.skeleton import COCO_18
@@ -64,3 +64,29 @@ def test_no_images_give_an_empty_table():
 def test_settings_that_make_no_sense_are_refused(option):
     with pytest.raises(ValueError, match=option):
         ExtractConfig(**{option: 0})
+
+
+def test_people_of_a_reduced_picture_are_told_in_pixels_of_the_whole_one():
+    small = extract_image(lambda: PICTURE, detecting(2), COCO_18)
+    width, height = small.size
+    whole = at_full_size(small, lambda size: (4 * size[0], 2 * size[1]))
+    assert whole.size == (4 * width, 2 * height)
+    left = whole.people.keypoints[..., :2] + 0.5  # a pixel's left edge, which scales
+    np.testing.assert_allclose(
+        left, (small.people.keypoints[..., :2] + 0.5) * [4, 2], rtol=1e-6, equal_nan=True
+    )
+
+
+def test_the_size_of_a_reduced_picture_without_people_is_that_of_the_whole_one():
+    empty = extract_image(lambda: PICTURE, detecting(0), COCO_18)
+    assert at_full_size(empty, lambda _: (640, 480)).size == (640, 480)
+
+
+def test_a_picture_that_goes_away_meanwhile_is_unreadable():
+    def gone(_):
+        raise UnreadableImage("cannot be opened: gone")
+
+    result = at_full_size(extract_image(lambda: PICTURE, detecting(2), COCO_18), gone)
+    assert result.status is ImageStatus.UNREADABLE
+    assert result.reason == "cannot be opened: gone"
+    assert not len(result.people)

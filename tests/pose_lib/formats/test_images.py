@@ -3,6 +3,7 @@
 import io
 import pickle
 import time
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -211,6 +212,26 @@ def test_a_photograph_taken_sideways_is_read_upright(orientation, quarter_turns)
     wanted = np.rot90(picture(), quarter_turns)
     assert upright.shape == wanted.shape
     assert np.abs(upright.astype(int) - wanted).mean() < 6
+
+
+@pytest.mark.parametrize(("least_side", "parts"), [(48, 1), (25, 1), (24, 2), (12, 4), (1, 8)])
+def test_a_large_jpeg_is_read_smaller_but_no_smaller_than_asked(least_side, parts):
+    content = encoded(Image.fromarray(picture()[..., ::-1]), "JPEG", quality=95)
+    assert decode_image(content, least_side=least_side).shape == (48 // parts, 64 // parts, 3)
+    png = encoded(Image.fromarray(picture()), "PNG")
+    assert decode_image(png, least_side=least_side).shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_the_size_of_a_reduced_photograph_is_that_of_the_upright_one(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.new("RGB", (401, 301)).save(tmp_path / "a.jpg", exif=exif)
+    source = find_images(tmp_path)
+    reduced = replace(source, least_side=100)
+    height, width = reduced.read("a.jpg").shape[:2]
+    assert min(height, width) == 151
+    assert reduced.full_size("a.jpg", (width, height)) == source.read("a.jpg").shape[1::-1]
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (16, 12_000), (12_000, 16)])
