@@ -23,9 +23,9 @@ processes (2.9 to decode a JPEG of 1280x720, 0.7 to resize it, 1.3 to find the p
 this one, measured on one core of an Intel Xeon.
 
 So the cores bound the chain: 1,000 images/s take five of them, sixteen feed some 3,000 images/s,
-and those keep such a card busy for a third of the time. Busy for 90 % it is with some 45 cores, with
-a heavier network, or with more views of each image. Finding the peaks on the GPU would save at most
-a quarter of the cores' work; decoding JPEGs there, more than half.
+and those keep such a card busy for a third of the time. Busy for 90 % it is with some 45 cores,
+with a heavier network, or with more views of each image. Finding the peaks on the GPU would save at
+most a quarter of the cores' work; decoding JPEGs there, more than half.
 """
 
 import argparse
