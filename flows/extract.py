@@ -15,6 +15,7 @@ from tasks.extract import (
     extract_shard,
     plan_missing_shards,
     publish_store,
+    shard_length,
     survey_images,
 )
 from tasks.overlay import check_overlays, draw_overlays
@@ -56,7 +57,7 @@ def extract_keypoints(
 def _draw(survey: Survey, store: Path, overlays: Path, config: ExtractConfig) -> None:
     shards = plan_shards(
         survey.source.names,
-        images_per_shard=10 * config.images_per_shard,  # drawing is that much quicker
+        images_per_shard=10 * shard_length(config),  # drawing is that much quicker
         n_workers=worker_count(),
     )
     sources = [survey.source.only(shard.names) for shard in shards]

@@ -4,13 +4,15 @@ How many workers there are changes where the work runs, not what comes out, so i
 environment and not by a flow's parameters:
 
 ``POSELIFT_DASK_ADDRESS``  a running scheduler, such as ``tcp://10.0.0.7:8786``
-``POSELIFT_WORKERS``       worker processes of the local cluster, by default one per core
+``POSELIFT_WORKERS``       worker processes of the local cluster; by default one where there is a
+                           GPU, which has processes of its own for each core, else one per core
 """
 
 import contextlib
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing import resource_tracker
 from typing import Any
 
@@ -30,7 +32,32 @@ def dask_runner() -> TaskRunner[Any]:
     """Run tasks on the scheduler that is set, else on a local cluster made when first needed."""
     if address := os.environ.get("POSELIFT_DASK_ADDRESS"):
         return DaskTaskRunner(address=address)
-    return DaskTaskRunner(cluster_class=local_cluster)
+    return DaskTaskRunner(cluster_class=_next_cluster)
+
+
+@contextlib.contextmanager
+def workers_ahead() -> Iterator[None]:
+    """Start local workers in the background, for the first flow in the block that needs some.
+
+    They take seconds to import what they need, in which other things can start too.
+    """
+    if os.environ.get("POSELIFT_DASK_ADDRESS"):
+        yield
+        return
+    with ThreadPoolExecutor(max_workers=1) as background:
+        _ahead.append(background.submit(local_cluster))
+        try:
+            yield
+        finally:
+            while _ahead:  # no flow wanted them
+                _ahead.pop().result().close()
+
+
+def _next_cluster() -> LocalCluster:
+    return _ahead.pop().result() if _ahead else local_cluster()
+
+
+_ahead: list[Future[LocalCluster]] = []
 
 
 def local_cluster() -> LocalCluster:
@@ -43,6 +70,7 @@ def local_cluster() -> LocalCluster:
             host="127.0.0.1",
             dashboard_address="127.0.0.1:0",  # None would listen on all interfaces
             silence_logs=50,
+            preload=["tasks.extract"],  # and with it all that takes long to import
         )
 
 
@@ -54,7 +82,9 @@ def worker_count() -> int:
     """
     setting = os.environ.get("POSELIFT_WORKERS", "")
     if not setting:
-        return available_cores()
+        from pose_lib.openpose.engine import gpu_is_here  # takes a second to import
+
+        return 1 if gpu_is_here() else available_cores()
     if not setting.isdecimal() or int(setting) < 1:
         msg = f"POSELIFT_WORKERS must be a whole number of at least 1, got {setting!r}"
         raise InputError(msg)

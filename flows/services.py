@@ -50,34 +50,51 @@ def set_environment(workspace: Workspace) -> None:
 
 
 @contextlib.contextmanager
-def prefect_api(workspace: Workspace) -> Iterator[str]:
+def prefect_api(
+    workspace: Workspace,
+    meanwhile: contextlib.AbstractContextManager[None] = contextlib.nullcontext(),  # noqa: B008
+) -> Iterator[str]:
     """Give the URL of the Prefect API that is configured, else of a local one for the block.
 
     Without one API for all, every Dask worker process would start its own.
+
+    Args:
+        meanwhile: Entered once the URL is set, while the server may still be starting.
     """
     from prefect.settings import get_current_settings
 
     if configured := get_current_settings().api.url:
-        yield configured
+        with meanwhile:
+            yield configured
     elif (announced := _announced_api(workspace)) is not None:
-        with _using_api(announced, workspace):
+        with _using_api(announced, workspace), meanwhile:
             yield announced
     else:
-        with prefect_server(workspace) as started, _using_api(started, workspace):
-            yield started
+        with (
+            _starting_prefect(workspace, free_port()) as (url, server),
+            _using_api(url, workspace),
+            meanwhile,
+        ):
+            server.wait_until_healthy(f"{url}/health")
+            yield url
 
 
 @contextlib.contextmanager
-def prefect_server(workspace: Workspace, port: int | None = None) -> Iterator[str]:
+def prefect_server(workspace: Workspace, port: int) -> Iterator[str]:
     """Run a Prefect server of the working folder on loopback for the block; give its API's URL."""
-    port = _untaken(port) if port else free_port()
+    with _starting_prefect(workspace, _untaken(port)) as (url, server):
+        server.wait_until_healthy(f"{url}/health")
+        yield url
+
+
+@contextlib.contextmanager
+def _starting_prefect(workspace: Workspace, port: int) -> Iterator[tuple[str, "_Server"]]:
     url = f"http://{LOOPBACK}:{port}/api"
     command = [sys.executable, "-m", "prefect", "server", "start"]
     command += ["--host", LOOPBACK, "--port", str(port)]
     environment = {"PREFECT_HOME": str(workspace.prefect_home), "PREFECT_API_URL": url}
     with _guarded(command, workspace.prefect_home / "server.log", environment) as server:
-        server.wait_until_healthy(f"{url}/health")
-        yield url
+        yield url, server
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ from pose_lib.formats.keypoint_store import (
 )
 from pose_lib.formats.person_choice import check_choice
 from pose_lib.keypoints import ImageStatus, Keypoints
+from pose_lib.openpose.engine import on_gpu
 from pose_lib.person_choice import EVERYBODY, PersonChoice
 from pose_lib.sharding import Shard, plan_shards
 from tasks.patience import PATIENT
@@ -79,7 +80,7 @@ def plan_missing_shards(
     have = {digest for digest, result in results.items() if _is_final(result.status)}
     missing = {digest: name for name, digest in survey.digests.items() if digest not in have}
     return plan_shards(
-        list(missing.values()), images_per_shard=config.images_per_shard, n_workers=n_workers
+        list(missing.values()), images_per_shard=shard_length(config), n_workers=n_workers
     )
 
 
@@ -108,9 +109,7 @@ def extract_shard(shard: Shard, source: ImageSource, store: Path, config: Extrac
 def publish_store(store: Path, survey: Survey, choice: PersonChoice = EVERYBODY) -> Ledger:
     """Assemble what readers of the store see, for exactly the surveyed images."""
     source = survey.source
-    return ledger_of(
-        publish(store, source.names, survey.digests, root=source.root, choice=choice)
-    )
+    return ledger_of(publish(store, source.names, survey.digests, root=source.root, choice=choice))
 
 
 def ledger_of(keypoints: Keypoints, n_reasons: int = 20) -> Ledger:
@@ -122,6 +121,14 @@ def ledger_of(keypoints: Keypoints, n_reasons: int = 20) -> Ledger:
         counts=keypoints.counts(),
         reasons=tuple((keypoints.filename[row], keypoints.reason[row]) for row in faults),
     )
+
+
+def shard_length(config: ExtractConfig) -> int:
+    """Return how many images make a task: as set, else some 10 to 20 seconds of work."""
+    if config.images_per_shard is not None:
+        return config.images_per_shard
+    quick = config.detector == "openpose" and on_gpu(config.openpose.engine)
+    return 16_384 if quick else 128
 
 
 def provenance(config: ExtractConfig) -> Provenance:

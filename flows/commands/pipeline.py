@@ -26,7 +26,7 @@ from flows.commands.options import (
     pipeline_settings,
 )
 from flows.console import rounded, show_summary, show_values
-from flows.session import session
+from flows.session import session, session_with_workers
 from tasks.workspace import DEFAULT_HOME, current_workspace
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Export(StrEnum):
 
 def demo(out: Out = Path("poselift-demo"), as_json: Json = False) -> None:
     """Run the whole pipeline on the bundled sample: no arguments, a few minutes."""
-    with session():
+    with session_with_workers():
         from flows.demo import demo_config, demo_images
         from flows.pipeline import pose_pipeline
 
@@ -85,7 +85,7 @@ def run(
         annotations=annotations,
         seed=seed,
     )
-    with session(workers):
+    with session_with_workers(workers):
         from flows.pipeline import pose_pipeline
 
         result = pose_pipeline(images, out.absolute(), settings, overwrite)
@@ -110,7 +110,7 @@ def extract(
     settings = pipeline_settings(
         config, input_height=input_height, choose=choose, annotations=annotations
     ).extract
-    with session(workers):
+    with session_with_workers(workers):
         from flows.extract import extract_keypoints
 
         drawn = overlays.absolute() if overlays else None
@@ -194,19 +194,27 @@ def lift(
     as_json: Json = False,
 ) -> None:
     """Go from photographs, or keypoints, to 3D poses with a trained lifter."""
+    from pose_lib.formats.keypoint_store import is_store
+    from pose_lib.formats.openpose_json import holds_openpose
+
     path, n_people = Path(source).absolute(), people or 0
     settings = pipeline_settings(config).extract
-    with session(workers):
-        from flows.render import lift_images, lift_openpose, render_poses
-        from pose_lib.formats.keypoint_store import is_store
-        from pose_lib.formats.openpose_json import holds_openpose
+    folder = out.absolute()
+    if path.suffix == ".zarr" or is_store(path):
+        with session():
+            from flows.render import render_poses
 
-        if path.suffix == ".zarr" or is_store(path):
-            rendered = render_poses(path, out.absolute() / "poses", model, n_people)
-        elif holds_openpose(path):
-            rendered = lift_openpose(path, out.absolute(), model, n_people)
-        else:
-            rendered = lift_images(source, out.absolute(), model, n_people, settings)
+            rendered = render_poses(path, folder / "poses", model, n_people)
+    elif holds_openpose(path):
+        with session():
+            from flows.render import lift_openpose
+
+            rendered = lift_openpose(path, folder, model, n_people)
+    else:
+        with session_with_workers(workers):
+            from flows.render import lift_images
+
+            rendered = lift_images(source, folder, model, n_people, settings)
     show_values("3D poses", asdict(rendered), as_json)
 
 

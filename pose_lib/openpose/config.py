@@ -8,6 +8,13 @@ from pose_lib.openpose.engine import ENGINES, PRECISIONS
 SIDE = 16
 """The network's input sides are multiples of this many pixels."""
 
+LEAST_SIDE = 64
+"""Shorter sides of the network's input are filled up with grey.
+
+A blank strip one or two cells wide looks like a crowd to the network, as it sees little but the
+zeros it pads with: 9 people in a white one. From 48 pixels on it sees nobody in them.
+"""
+
 
 @dataclass(frozen=True)
 class OpenPoseConfig:
@@ -60,10 +67,11 @@ class OpenPoseConfig:
                 f"scale_number {self.scale_number} with scale_gap {self.scale_gap} scales images "
                 "down to nothing; lower one of them"
             )
-        if self.max_input_pixels < self.input_height**2:
+        least_pixels = max(self.input_height, LEAST_SIDE) ** 2
+        if self.max_input_pixels < least_pixels:
             raise ValueError(
-                f"max_input_pixels must allow a square of input_height, at least "
-                f"{self.input_height**2}, got {self.max_input_pixels}"
+                f"max_input_pixels must allow a square of input_height, at least {least_pixels}, "
+                f"got {self.max_input_pixels}"
             )
 
     @property

@@ -21,9 +21,14 @@ ENGINES = ("auto", "openvino", "torch")
 PRECISIONS = ("float32", "half")
 
 
+def gpu_is_here() -> bool:
+    """Tell whether this machine has a GPU that torch computes on."""
+    return torch.cuda.is_available()
+
+
 def on_gpu(name: str) -> bool:
     """Tell whether the engine of that name computes on a GPU here."""
-    return name in ("auto", "torch") and torch.cuda.is_available()
+    return name in ("auto", "torch") and gpu_is_here()
 
 
 def make_engine(name: str, network: nn.Module, *, precision: str, threads: int) -> Engine:
@@ -73,6 +78,7 @@ def openvino_engine(network: nn.Module, *, precision: str, threads: int) -> Engi
     settings = {
         "INFERENCE_NUM_THREADS": threads,
         "NUM_STREAMS": 1,
+        "ENABLE_CPU_PINNING": False,  # several processes would all pin themselves to one core
         "INFERENCE_PRECISION_HINT": "bf16" if precision == "half" else "f32",
     }
     compiled = openvino.Core().compile_model(openvino_model(network), "CPU", settings)

@@ -14,11 +14,11 @@ from jaxtyping import Float, UInt8
 
 from pose_lib.extraction import ImageResult, Picture, fault_result, people_result
 from pose_lib.openpose.batch_network import split_maps
-from pose_lib.openpose.config import OpenPoseConfig
+from pose_lib.openpose.config import LEAST_SIDE, OpenPoseConfig
 from pose_lib.openpose.detector import people_in
 from pose_lib.openpose.engine import Maps
 from pose_lib.openpose.models import STRIDE, BodyModel
-from pose_lib.openpose.views import LEAST_SIDE, prepare, views_of
+from pose_lib.openpose.views import prepare, views_of
 from pose_lib.worker_processes import Job
 
 Read = Callable[[], Picture]

@@ -10,17 +10,10 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from pose_lib.openpose.config import SIDE, OpenPoseConfig
+from pose_lib.openpose.config import LEAST_SIDE, SIDE, OpenPoseConfig
 from pose_lib.openpose.engine import Maps, Prepared
 from pose_lib.openpose.models import STRIDE, BodyModel
 from pose_lib.skeleton import mirrored_name
-
-LEAST_SIDE = 64
-"""Shorter sides of the network's input are filled up with grey.
-
-A blank strip one or two cells wide looks like a crowd to the network, as it sees little but the
-zeros it pads with: 9 people in a white one. From 48 pixels on it sees nobody in them.
-"""
 
 
 @dataclass(frozen=True)

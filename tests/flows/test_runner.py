@@ -1,9 +1,11 @@
 import os
+import sys
 
+import psutil
 import pytest
 from distributed import Client
 
-from flows.runner import KEEP_MEMORY, dask_runner, local_cluster, worker_count
+from flows.runner import KEEP_MEMORY, dask_runner, local_cluster, worker_count, workers_ahead
 from pose_lib.errors import InputError
 
 
@@ -33,3 +35,26 @@ def test_a_number_of_workers_that_is_none_is_refused(monkeypatch, setting):
     monkeypatch.setenv("POSELIFT_WORKERS", setting)
     with pytest.raises(InputError, match="POSELIFT_WORKERS"):
         worker_count()
+
+
+def test_workers_started_ahead_are_those_of_the_next_flow(monkeypatch):
+    monkeypatch.setenv("POSELIFT_WORKERS", "1")
+    with workers_ahead():
+        runner = dask_runner()
+        with runner, runner.client as client:
+            (worker,) = client.scheduler_info()["workers"]
+            loaded = client.submit(lambda: "tasks.extract" in sys.modules).result()
+        assert loaded, worker
+        assert not left_over_workers()
+
+
+def test_workers_started_ahead_that_no_flow_wants_end_with_the_block(monkeypatch):
+    monkeypatch.setenv("POSELIFT_WORKERS", "1")
+    with pytest.raises(ZeroDivisionError), workers_ahead():
+        1 / 0  # noqa: B018
+    assert not left_over_workers()
+
+
+def left_over_workers():
+    children = psutil.Process().children(recursive=True)
+    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]

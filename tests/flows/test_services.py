@@ -93,7 +93,10 @@ def test_a_port_that_is_taken_is_refused_by_number(fresh, api):
 
 def test_a_server_that_ends_while_starting_gives_an_error_that_names_its_log(fresh):
     (fresh.prefect_home / "prefect.db").write_text("no database" * 100)
-    with pytest.raises(ServerError, match=r"see .*server\.log") as raised, prefect_server(fresh):
+    with (
+        pytest.raises(ServerError, match=r"see .*server\.log") as raised,
+        prefect_server(fresh, free_port()),
+    ):
         pytest.fail("there is no server")
     assert Path(str(raised.value).rpartition("see ")[2]).stat().st_size > 0
 
