@@ -22,6 +22,15 @@ from pose_lib.keypoints import People
 
 _PAIRS_AT_ONCE = 1 << 16  # bounds the memory that a crowd takes to some 50 MB
 
+_COST_OF_LENGTH = 0.25
+"""What a limb as long as the maps are high loses of its score.
+
+In a row of people all shoulders' fields say the same, so that they agree with a line from one
+person to the next but one. Of the bones found in 26 frames of a crowd 7 were more than six times
+as long as that person's median; with this cost it is 1. The people of the annotated pictures are
+found as well as before (mean OKS 0.805 both); twice the cost loses 0.004.
+"""
+
 
 @dataclass(frozen=True)
 class DecodeConfig:
@@ -81,7 +90,7 @@ class LimbCandidates:
     Attributes:
         limb: Index of the PAF.
         ends: Peaks at its two ends.
-        score: Mean of the PAF along the line between them, at most about 1.
+        score: Mean of the PAF along the line between them, at most about 1, less for long ones.
     """
 
     limb: Int[np.ndarray, "pair"]
@@ -194,10 +203,9 @@ def _agreeing_scores(
     points = start[:, None] + vector[:, None] * fraction
     along = np.einsum("pkd,pd->pk", sample_pafs(pafs, limb, points), vector / length[:, None])
 
-    # Longer than half the maps are high: rather two people than one limb.
-    prior = np.minimum(0.5 * pafs.shape[1] / length - 1, 0)
     agreement = (along > config.paf_threshold).mean(axis=1)
-    return np.where(agreement >= config.min_agreement, along.mean(axis=1) + prior, 0)
+    score = along.mean(axis=1) - _COST_OF_LENGTH * length / pafs.shape[1]
+    return np.where(agreement >= config.min_agreement, score, 0)
 
 
 def _all_pairs(

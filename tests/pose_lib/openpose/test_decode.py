@@ -109,6 +109,39 @@ def test_missing_joints_are_missing_and_lower_the_score():
     assert people.score[0] > people.score[1]
 
 
+def test_a_person_who_fills_the_picture_is_found():
+    person = (standing(0, 0) - [0, 2]) * 1.5 + [30, HEIGHT / 2]
+    assert_same_people(decoded([person]), [person], cells=0.1)
+
+
+@pytest.mark.parametrize(("strength", "joined"), [(0.05, False), (0.6, True)])
+def test_only_a_sure_field_joins_joints_far_apart(strength, joined):
+    left, right = standing(8, 18), np.full((len(COCO_18), 2), np.nan)
+    left[COCO_18.indices(("left_shoulder", "left_elbow", "left_wrist", "left_ear"))] = np.nan
+    shoulder = COCO_18.index("left_shoulder")
+    right[shoulder] = 28, 11
+    heatmaps, pafs = draw_maps([left, right])
+    field = 2 * LIMBS.index(("neck", "left_shoulder"))
+    pafs[field, 10:13, 8:29] = strength
+    (found,) = decode_people(
+        heatmaps, pafs, MOBILENET_THIN.limb_joints, DecodeConfig(paf_threshold=0.01)
+    ).keypoints
+    assert (found[shoulder, 2] > 0) == joined
+
+
+def test_of_equally_sure_limbs_the_shorter_one_is_taken():
+    person, other = standing(20, 18), np.full((len(COCO_18), 2), np.nan)
+    wrist = COCO_18.index("left_wrist")
+    other[wrist] = person[wrist] + [0, 6]
+    heatmaps, pafs = draw_maps([person, other])
+    elbow = person[COCO_18.index("left_elbow")]
+    field = 2 * LIMBS.index(("left_elbow", "left_wrist"))
+    below = (other[wrist] - elbow) / np.linalg.norm(other[wrist] - elbow)
+    pafs[field : field + 2] = below[:, None, None]  # in favor of the farther wrist
+    (found,) = decode(heatmaps, pafs).keypoints
+    np.testing.assert_allclose(found[wrist, :2], person[wrist], atol=0.05)
+
+
 def test_the_two_ends_of_nobodys_limb_are_not_joined():
     people = [standing(15, 18), standing(45, 18)]
     for person, side in zip(people, ("left_", "right_"), strict=True):
