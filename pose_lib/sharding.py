@@ -36,7 +36,7 @@ def plan_shards(
 
     Args:
         images_per_shard: The length aimed at; slices are longer where ``max_shards`` asks for it
-            and shorter where some of the workers would have nothing to do.
+            and shorter where some of the workers would have nothing to do at the end.
     """
     if min(images_per_shard, n_workers, max_shards) < 1:
         raise ValueError(
@@ -44,8 +44,8 @@ def plan_shards(
             f"{max_shards} must be at least 1"
         )
     in_order = tuple(sorted(names))
-    wanted = max(math.ceil(len(in_order) / images_per_shard), n_workers)
-    n_shards = min(wanted, max_shards, len(in_order))
+    rounds = math.ceil(len(in_order) / (images_per_shard * n_workers))
+    n_shards = min(rounds * n_workers, max_shards, len(in_order))
     edges = [len(in_order) * index // n_shards for index in range(n_shards + 1)] if n_shards else []
     slices = itertools.pairwise(edges)
     return [Shard(index, in_order[start:stop]) for index, (start, stop) in enumerate(slices)]

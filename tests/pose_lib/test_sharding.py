@@ -30,6 +30,11 @@ def test_every_worker_gets_a_shard_where_there_are_images_enough():
     assert len(plan_shards(_names(3), images_per_shard=1000, n_workers=4)) == 3
 
 
+def test_all_workers_have_work_until_the_end():
+    shards = plan_shards(_names(384), images_per_shard=128, n_workers=2)
+    assert [len(shard.names) for shard in shards] == [96] * 4
+
+
 def test_shards_have_the_length_asked_for_while_there_are_not_too_many():
     shards = plan_shards(_names(640), images_per_shard=64, n_workers=2)
     assert {len(shard.names) for shard in shards} == {64}
