@@ -102,7 +102,8 @@ def at_full_size(
     """Return the result of an image that was maybe read smaller than it is, in its own pixels.
 
     Args:
-        full_size: The image's own size for the one it was read at.
+        full_size: The image's own size for the one it was read at, a half, quarter or eighth of it
+            rounded up.
     """
     if result.size == (0, 0):
         return result
@@ -113,7 +114,8 @@ def at_full_size(
         nobody = People(people.keypoints[:0], people.score[:0])
         return ImageResult(ImageStatus.UNREADABLE, nobody, (0, 0), str(error), result.seconds)
     keypoints = people.keypoints.copy()
-    scale = np.array(size, np.float32) / np.array(result.size, np.float32)
+    # A reduced pixel is a whole number of pixels wide; the last one may reach beyond the image.
+    scale = np.ceil(np.array(size) / np.array(result.size)).astype(np.float32)
     keypoints[..., :2] = (keypoints[..., :2] + 0.5) * scale - 0.5
     return replace(result, size=size, people=People(keypoints, people.score))
 

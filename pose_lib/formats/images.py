@@ -104,9 +104,13 @@ class ImageSource:
         path, frame = self._locate(name)
         if frame is not None or self.least_side is None:
             return size
-        width, height = _size_from_header(_content(path))
+        try:
+            with path.open("rb") as file:  # no more of it than the header is read
+                width, height = _size_from_header(file)
+        except OSError as error:
+            raise UnreadableImage(f"cannot be opened: {error.strerror or error}") from error
         # The header's size is that before a turn, which pictures are read with.
-        turned = (width > height) != (size[0] > size[1])
+        turned = (width - height) * (size[0] - size[1]) < 0
         return (height, width) if turned else (width, height)
 
     def _locate(self, name: str) -> tuple[Path, int | None]:
@@ -188,7 +192,7 @@ def decode_image(
     """
     if not content:
         raise UnreadableImage("the file is empty (0 bytes)")
-    width, height = _size_from_header(content)
+    width, height = _size_from_header(io.BytesIO(content))
     if width * height > max_pixels:
         raise ImageTooLarge(
             f"{width} x {height} pixels are more than the limit of {max_pixels} (max_pixels)"
@@ -232,12 +236,12 @@ def _content(path: Path) -> bytes:
         raise UnreadableImage(f"cannot be opened: {error.strerror or error}") from error
 
 
-def _size_from_header(content: bytes) -> tuple[int, int]:
+def _size_from_header(file: io.BytesIO | io.BufferedReader) -> tuple[int, int]:
     """Return width and height without decoding the picture."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # our own limit decides what is too large
-            with Image.open(io.BytesIO(content)) as header:
+            with Image.open(file) as header:
                 return header.size
     except Image.DecompressionBombError as error:
         raise ImageTooLarge(f"far too large: {error}") from error

@@ -1,8 +1,9 @@
+import cv2
 import numpy as np
 import pytest
 
 from pose_lib.extraction import ExtractConfig, at_full_size, extract_image, join_results
-from pose_lib.formats.images import ImageTooLarge, UnreadableImage
+from pose_lib.formats.images import ImageTooLarge, UnreadableImage, decode_image
 from pose_lib.keypoints import ImageStatus, People
 from pose_lib.skeleton import COCO_18
 
@@ -75,6 +76,27 @@ def test_people_of_a_reduced_picture_are_told_in_pixels_of_the_whole_one():
     np.testing.assert_allclose(
         left, (small.people.keypoints[..., :2] + 0.5) * [4, 2], rtol=1e-6, equal_nan=True
     )
+
+
+@pytest.mark.parametrize("parts", [1, 2, 4, 8])
+def test_a_joint_of_a_reduced_photograph_lies_where_it_does_in_the_whole_one(parts):
+    x, y = np.meshgrid(np.arange(401), np.arange(97))  # no multiples of what is made one pixel
+    spot = 255 * np.exp(-((x - 360) ** 2 + (y - 40) ** 2) / 200)
+    content = cv2.imencode(".jpg", spot.astype(np.uint8))[1].tobytes()
+
+    def read():
+        return decode_image(content, least_side=96 // parts)
+
+    assert read().shape[1] == -(-401 // parts)
+    whole = at_full_size(extract_image(read, brightest, COCO_18), lambda _: (401, 97))
+    np.testing.assert_allclose(whole.people.keypoints[0, 0, :2], (360, 40), atol=0.4)
+
+
+def brightest(picture):
+    """Find one person, all joints in the middle of what is bright."""
+    light = np.where(picture[..., 0] > 30, picture[..., 0], 0).astype(float)
+    y, x = (np.average(places, weights=light) for places in np.indices(light.shape))
+    return People(np.full((1, 18, 3), (x, y, 1), np.float32), np.ones(1, np.float32))
 
 
 def test_the_size_of_a_reduced_picture_without_people_is_that_of_the_whole_one():

@@ -12,6 +12,7 @@ from PIL import Image
 
 from pose_lib.errors import InputError
 from pose_lib.formats.images import (
+    ImageSource,
     UnreadableImage,
     decode_image,
     find_images,
@@ -232,6 +233,19 @@ def test_the_size_of_a_reduced_photograph_is_that_of_the_upright_one(tmp_path, o
     height, width = reduced.read("a.jpg").shape[:2]
     assert min(height, width) == 151
     assert reduced.full_size("a.jpg", (width, height)) == source.read("a.jpg").shape[1::-1]
+
+
+def test_of_a_reduced_photograph_that_is_nearly_square_the_size_is_not_swapped(tmp_path):
+    Image.new("RGB", (400, 399)).save(tmp_path / "a.jpg")
+    reduced = replace(find_images(tmp_path), least_side=40)
+    assert reduced.read("a.jpg").shape == (50, 50, 3)
+    assert reduced.full_size("a.jpg", (50, 50)) == (400, 399)
+
+
+def test_the_size_of_a_file_that_went_away_is_not_known(tmp_path):
+    source = ImageSource(tmp_path, ("a.jpg",), least_side=100)
+    with pytest.raises(UnreadableImage, match="cannot be opened"):
+        source.full_size("a.jpg", (50, 50))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (16, 12_000), (12_000, 16)])
