@@ -156,7 +156,13 @@ def find_images(source: str | Path, *, max_pixels: int = MAX_PIXELS) -> ImageSou
 
 
 def image_sizes(folder: Path, names: Sequence[str]) -> Int[np.ndarray, "image 2"]:
-    """Return width and height from each file's header, 0 0 where no image is there."""
+    """Return width and height from each file's header, 0 0 where no image is there.
+
+    Raises:
+        InputError: If there is no such folder.
+    """
+    if not folder.is_dir():
+        raise InputError(f"there is no folder of images at {folder}")
 
     def size(name: str) -> tuple[int, int]:
         try:

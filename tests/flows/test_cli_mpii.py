@@ -69,6 +69,13 @@ def test_images_that_are_missing_are_named(annotations, tmp_path):
     )
 
 
+def test_a_folder_that_is_not_there_is_bad_input_and_no_folder_without_images(
+    annotations, tmp_path
+):
+    with pytest.raises(InputError, match=r"no folder of images at .*photos"):
+        run(mpii, annotations, "--images", tmp_path / "photos")
+
+
 def test_a_choice_is_stored_and_told(store):
     told = json.loads(run(choose, store, "--choose", "largest", "--json").stdout)
     chosen = read_keypoints(store).chosen
