@@ -1,11 +1,13 @@
 """MPII Human Pose as it was released: who is annotated, in which pictures, and how well."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Int
 
 from pose_lib.annotations import Annotations
+from pose_lib.skeleton import MPII_16
 
 
 @dataclass(frozen=True)
@@ -40,3 +42,19 @@ class MpiiRelease:
                 f"lengths disagree: per image {sorted(per_image)}, "
                 f"per person {sorted(per_person | {len(self.people)})}"
             )
+
+
+def mpii_order(names: Sequence[str]) -> list[int]:
+    """Return where each joint of MPII_16 is among names such as ``r_ankle`` or ``right_ankle``.
+
+    Raises:
+        ValueError: If they are not the names of its joints.
+    """
+    sides = {"r": "right", "l": "left"}
+    parts = [name.partition("_") for name in names]
+    full = [f"{sides.get(side, side)}{bar}{joint}" for side, bar, joint in parts]
+    if sorted(full) != sorted(MPII_16.joints):
+        raise ValueError(
+            f"joint_names are {', '.join(names)}; expected {', '.join(MPII_16.joints)}"
+        )
+    return [full.index(joint) for joint in MPII_16.joints]

@@ -14,6 +14,7 @@ from pose_lib.annotations import Annotations
 from pose_lib.errors import InputError
 from pose_lib.formats.absence import nan_where_missing
 from pose_lib.formats.mpii import read_mpii_annotations
+from pose_lib.mpii import mpii_order
 from pose_lib.skeleton import COCO_17, MPII_16, Skeleton
 
 _KINDS = (
@@ -99,7 +100,7 @@ def _read_mpii_people(content: Mapping[str, Any]) -> Annotations:
     A joint at (0, 0) is not annotated; one elsewhere that is not ``visible`` is hidden. Of a crop
     no center, scale or head size is kept: those in the file are of the whole photograph.
     """
-    order = _order(content["joint_names"])
+    order = mpii_order(content["joint_names"])
     if "crops" in content:
         listed = {name: [_in_crop(person)] for name, person in content["crops"].items()}
     else:
@@ -129,16 +130,6 @@ def _mpii_person(image: int, person: Mapping[str, Any], order: Sequence[int]) ->
         scale=float(person.get("scale", _NAN)),
         head_size=float(person.get("headsize", _NAN)),
     )
-
-
-def _order(names: Sequence[str]) -> list[int]:
-    """Return where each joint of MPII_16 is among names such as ``r_ankle`` or ``right_ankle``."""
-    sides = {"r": "right", "l": "left"}
-    parts = [name.partition("_") for name in names]
-    full = [f"{sides.get(side, side)}{bar}{joint}" for side, bar, joint in parts]
-    if sorted(full) != sorted(MPII_16.joints):
-        raise ValueError(f"joint_names are {names}; expected {', '.join(MPII_16.joints)}")
-    return [full.index(joint) for joint in MPII_16.joints]
 
 
 def _read_coco(content: Mapping[str, Any]) -> Annotations:

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 from pose_lib.annotations import Annotations
 from pose_lib.errors import InputError
 from pose_lib.formats.absence import nan_where_missing
-from pose_lib.mpii import MpiiRelease
+from pose_lib.mpii import MpiiRelease, mpii_order
 from pose_lib.skeleton import MPII_16
 
 HEAD_SHARE = 0.6
@@ -259,7 +259,11 @@ def _read_npz(path: Path) -> tuple[Float[np.ndarray, "person 16 3"], np.ndarray 
             f"{path}: expected the names of {len(joints)} people's images, "
             f"found {names.dtype} of {names.shape}"
         )
-    joints = joints[:, _order(arrays["joint_names"], path)].astype(np.float32)
+    try:
+        order = mpii_order([str(name) for name in arrays["joint_names"].ravel()])
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
+    joints = joints[:, order].astype(np.float32)
     absent = ~np.isfinite(joints).all(-1) | (joints == 0).all(-1) | (joints == -1).all(-1)
     return nan_where_missing(np.concatenate([joints, ~absent[..., None]], axis=-1)), names
 
@@ -297,16 +301,3 @@ def _npz_arrays(path: Path) -> dict[str, np.ndarray]:
             f"{path}: expected the keys joints, joint_names; found {', '.join(found) or 'none'}"
         )
     return arrays
-
-
-def _order(names: np.ndarray, path: Path) -> list[int]:
-    """Return where each joint of MPII_16 is among names such as ``r_ankle`` or ``right_ankle``."""
-    long = {"r": "right", "l": "left"}
-    parts = [str(name).partition("_") for name in names.ravel()]
-    full = [f"{long.get(side, side)}{bar}{joint}" for side, bar, joint in parts]
-    if sorted(full) != sorted(MPII_16.joints):
-        raise InputError(
-            f"{path}: joint_names are {', '.join(map(str, names.ravel()))}; "
-            f"expected {', '.join(MPII_16.joints)}"
-        )
-    return [full.index(joint) for joint in MPII_16.joints]
