@@ -199,11 +199,12 @@ def publish(
         used = _merge_shards(path, used, digests)
     keypoints, seconds = _gather(store, used)
     keypoints = apply_choice(keypoints, choice)
+    record = choice_record(keypoints, choice)
 
     store.attrs["published"] = None
     write_arrays(store, keypoints, [digests[name] for name in names], seconds)
     store.attrs["root"] = str(root) if root else None
-    _finish_publishing(store, keypoints, choice)
+    _finish_publishing(store, keypoints, record)
 
     needed = {result.shard for result in used.values() if result}
     for name in _shards(store).keys() - needed:
@@ -218,10 +219,11 @@ def choose_again(path: str | Path, choice: PersonChoice) -> Keypoints:
         InputError: As `read_keypoints` and `publish` do.
     """
     keypoints = apply_choice(read_keypoints(path), choice)
+    record = choice_record(keypoints, choice)
     try:
         store = _open(path, mode="r+")
         store.attrs["published"] = None
-        _finish_publishing(store, keypoints, choice)
+        _finish_publishing(store, keypoints, record)
     except OSError as error:
         raise InputError(f"cannot write to {path}: {error.strerror or error}") from error
     return keypoints
@@ -335,10 +337,14 @@ def _delete_shard(store: zarr.Group, name: str) -> None:
     del store[f"shards/{name}"]
 
 
-def _finish_publishing(store: zarr.Group, keypoints: Keypoints, choice: PersonChoice) -> None:
-    """Write who is chosen, why, and last that all is there."""
+def _finish_publishing(store: zarr.Group, keypoints: Keypoints, choice: Mapping[str, Any]) -> None:
+    """Write who is chosen, why, and last that all is there.
+
+    Args:
+        choice: As `choice_record` tells it.
+    """
     write_chosen(store, keypoints.chosen)
-    store.attrs["person_choice"] = choice_record(keypoints, choice)
+    store.attrs["person_choice"] = dict(choice)
     store.attrs["published"] = uuid.uuid4().hex
 
 
