@@ -85,7 +85,7 @@ def openvino_engine(network: nn.Module, *, precision: str, threads: int) -> Engi
     request = compiled.create_infer_request()
 
     def predict(prepared: Prepared) -> Maps:
-        # The maps are views into the request's memory, which the next image overwrites.
+        # Shared outputs would be views into the request's memory, which the next image overwrites.
         maps = request.infer([prepared[None]], share_inputs=True, share_outputs=False)
         heatmaps, pafs = maps.values()
         return heatmaps[0], pafs[0]
