@@ -29,7 +29,8 @@ class OpenPoseConfig:
             computes with bfloat16, at a third of a pixel in the median joint.
         input_height: Pixels to which an image's height is scaled. On the annotated COCO people
             320 and 432 cost OKS 0.024 and 0.005 against it.
-        scale_number: Sizes at which each image is looked at; their maps are averaged.
+        scale_number: Sizes at which each image is looked at; their maps are averaged. 2 with a gap
+            of 0.5 finds large people better and small ones worse, for 1.3 times the time.
         scale_gap: How much smaller each further size is, as a share of the first.
         mirror: Look at the mirrored image too and average, for twice the time.
         max_input_pixels: Largest network input. An image that is wider than this allows at
