@@ -72,9 +72,10 @@ def plan_missing_shards(
 
     Images of equal content are computed once; failed ones are tried again.
     """
+    origin = provenance(config)  # before anything is deleted, for weights may be lacking
     if overwrite:
         delete_store(store)
-    open_store(store, provenance(config))
+    open_store(store, origin)
     results = finished(store)
     _refuse_other_images(store, survey, set(results))
     have = {digest for digest, result in results.items() if _is_final(result.status)}
