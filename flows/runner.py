@@ -21,6 +21,7 @@ from distributed import LocalCluster
 from prefect.task_runners import TaskRunner
 from prefect_dask import DaskTaskRunner
 
+from pose_lib.cores import usable_cores
 from pose_lib.errors import InputError
 
 KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": "1000000000", "MALLOC_MMAP_THRESHOLD_": "33554432"}
@@ -84,18 +85,11 @@ def worker_count() -> int:
     if not setting:
         from pose_lib.openpose.engine import gpu_is_here  # takes a second to import
 
-        return 1 if gpu_is_here() else available_cores()
+        return 1 if gpu_is_here() else usable_cores()
     if not setting.isdecimal() or int(setting) < 1:
         msg = f"POSELIFT_WORKERS must be a whole number of at least 1, got {setting!r}"
         raise InputError(msg)
     return int(setting)
-
-
-def available_cores() -> int:
-    """Return the cores this process may use, which in a container are fewer than there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @contextlib.contextmanager

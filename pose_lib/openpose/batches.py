@@ -6,7 +6,6 @@ their maps into the same slots. A worker process finds the people in the maps, a
 for the next image. There are so many slots and no more, which bounds the memory.
 """
 
-import os
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ import numpy as np
 from jaxtyping import UInt8
 from torch import nn
 
+from pose_lib.cores import usable_cores
 from pose_lib.extraction import ImageResult, fault_result
 from pose_lib.keypoints import People
 from pose_lib.openpose.batch_network import BatchNetwork, Computation, CudaNetwork, split_maps
@@ -160,13 +160,6 @@ def gpu_detector(config: OpenPoseConfig, model: BodyModel, network: nn.Module) -
     """Return a detector on the current GPU, with a worker process for every core but one."""
     on_gpu = CudaNetwork(network, precision=config.precision)
     return BatchDetector(config, model, on_gpu, BatchConfig(max(1, usable_cores() - 1)))
-
-
-def usable_cores() -> int:
-    """Return the cores this process may use, which in a container are fewer than there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @dataclass

@@ -62,8 +62,16 @@ class DecodeConfig:
     def __post_init__(self) -> None:
         if self.paf_samples < 2:
             raise ValueError(f"paf_samples must be at least 2, got {self.paf_samples}")
-        if not 0 < self.joint_threshold < 1:
-            raise ValueError(f"joint_threshold must be between 0 and 1, got {self.joint_threshold}")
+        if self.min_joints < 2:
+            raise ValueError(f"min_joints must be at least 2, got {self.min_joints}")
+        if not 0 < self.min_agreement <= 1:
+            raise ValueError(
+                f"min_agreement must be above 0 and at most 1, got {self.min_agreement}"
+            )
+        for name in ("joint_threshold", "paf_threshold", "min_score"):
+            least = 0 if name == "min_score" else 1e-6
+            if not least <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be between 0 and 1, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True)

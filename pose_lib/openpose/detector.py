@@ -11,11 +11,15 @@ from pose_lib.extraction import ExtractConfig
 from pose_lib.keypoints import People
 from pose_lib.openpose.config import OpenPoseConfig
 from pose_lib.openpose.decode import decode_people
-from pose_lib.openpose.engine import Engine, Maps, make_engine, on_gpu
+from pose_lib.openpose.engine import Engine, Maps, make_engine, number_type, on_gpu
 from pose_lib.openpose.models import STRIDE, BodyModel, model_named
 from pose_lib.openpose.views import View, join_maps, prepare, views_of
 from pose_lib.openpose.weights import find_weights, load_network
 from pose_lib.skeleton import Skeleton
+
+EDITION = 1
+"""To be raised with every change of this program that changes what is found, so that no keypoint
+store holds both."""
 
 
 @dataclass(frozen=True)
@@ -77,10 +81,13 @@ def load_detector(
 
 
 def identify(config: ExtractConfig, weights: Path) -> DetectorIdentity:
-    """Say what the results depend on: all settings but the engine, whose results agree."""
+    """Say what the results depend on: all settings but the engine, whose results agree.
+
+    Half precision is not the same numbers everywhere, so those of this machine are told instead.
+    """
     model = model_named(config.openpose.model)
-    settings = asdict(config.openpose)
-    del settings["engine"]
+    settings = asdict(config.openpose) | {"edition": EDITION}
+    settings["precision"] = number_type(settings.pop("engine"), settings["precision"])
     return DetectorIdentity(model.skeleton, find_weights(model, weights).sha256, settings)
 
 

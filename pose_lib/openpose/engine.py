@@ -31,6 +31,22 @@ def on_gpu(name: str) -> bool:
     return name in ("auto", "torch") and gpu_is_here()
 
 
+def number_type(name: str, precision: str) -> str:
+    """Return the numbers in which the engine of that name computes here."""
+    if precision == "float32":
+        return "float32"
+    if on_gpu(name):
+        return "float16"
+    if name == "torch":
+        return "bfloat16"
+    import openvino
+
+    return "bfloat16" if "BF16" in openvino.Core().get_property("CPU", _CAPABILITIES) else "float32"
+
+
+_CAPABILITIES = "OPTIMIZATION_CAPABILITIES"
+
+
 def make_engine(name: str, network: nn.Module, *, precision: str, threads: int) -> Engine:
     """Return the engine of that name for a CPU.
 

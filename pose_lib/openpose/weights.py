@@ -76,7 +76,10 @@ def find_weights(model: BodyModel, added: Path | None = None) -> WeightsFile:
     record = added_weights(model, added) if added else None
     if added is None or record is None:
         raise InputError(f"the weights of {model.name} do not come with the package: {remedy}")
-    return WeightsFile(weights_path(model, added), record.sha256, remedy)
+    path = weights_path(model, added)
+    if path.stat().st_size != record.n_bytes:  # the hash is checked when they are loaded
+        raise InputError(f"the weights {path} are damaged: {remedy}")
+    return WeightsFile(path, record.sha256, remedy)
 
 
 def bundled_weights() -> WeightsFile:

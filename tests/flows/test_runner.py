@@ -11,6 +11,8 @@ from pose_lib.errors import InputError
 
 def test_workers_are_single_threaded_and_keep_their_memory(monkeypatch):
     monkeypatch.setenv("POSELIFT_WORKERS", "1")
+    for name in KEEP_MEMORY:  # Dask leaves the settings of any cluster before behind
+        monkeypatch.delenv(name, raising=False)
     with local_cluster() as cluster, Client(cluster) as client:
         environment = client.submit(lambda: dict(os.environ)).result()
         assert {name: environment.get(name) for name in KEEP_MEMORY} == KEEP_MEMORY

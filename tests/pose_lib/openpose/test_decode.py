@@ -182,7 +182,17 @@ def test_maps_of_any_size_are_decoded(height, width):
     assert len(decode(heatmaps, np.zeros((38, height, width), np.float32))) == 0
 
 
-@pytest.mark.parametrize("wrong", [{"joint_threshold": 0.0}, {"paf_samples": 1}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"joint_threshold": 0.0},
+        {"paf_samples": 1},
+        {"paf_threshold": -3.0},
+        {"min_agreement": 7.0},
+        {"min_joints": 0},
+        {"min_score": 1.0},
+    ],
+)
 def test_thresholds_without_meaning_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         DecodeConfig(**wrong)
