@@ -21,7 +21,7 @@ from pose_lib.extraction import ImageResult, fault_result
 from pose_lib.keypoints import People
 from pose_lib.openpose.batch_network import BatchNetwork, Computation, CudaNetwork, split_maps
 from pose_lib.openpose.config import OpenPoseConfig
-from pose_lib.openpose.detector import people_in
+from pose_lib.openpose.detector import OpenPoseDetector
 from pose_lib.openpose.engine import Maps, Prepared
 from pose_lib.openpose.image_work import (
     ImageWork,
@@ -34,7 +34,6 @@ from pose_lib.openpose.image_work import (
     slots_for,
 )
 from pose_lib.openpose.models import STRIDE, BodyModel
-from pose_lib.openpose.views import prepare, views_of
 from pose_lib.skeleton import Skeleton
 from pose_lib.worker_processes import Died, WorkerProcesses
 
@@ -112,10 +111,7 @@ class BatchDetector:
 
     def detect(self, image: UInt8[np.ndarray, "height width 3"]) -> People:
         """Return the people in a BGR image, surest first, in its pixels."""
-        height, width = image.shape[:2]
-        views = views_of(width, height, self.config)
-        maps = [self._maps_of(prepare(image, view)) for view in views]
-        return people_in(maps, views, (width, height), self.model, self.config)
+        return OpenPoseDetector(self.config, self.model, self._maps_of).detect(image)
 
     def detect_many(self, reads: Iterable[Read]) -> Iterator[ImageResult]:
         """Yield what became of each image, in order.

@@ -41,10 +41,8 @@ def number_type(name: str, precision: str) -> str:
         return "bfloat16"
     import openvino
 
-    return "bfloat16" if "BF16" in openvino.Core().get_property("CPU", _CAPABILITIES) else "float32"
-
-
-_CAPABILITIES = "OPTIMIZATION_CAPABILITIES"
+    capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "bfloat16" if "BF16" in capabilities else "float32"
 
 
 def make_engine(name: str, network: nn.Module, *, precision: str, threads: int) -> Engine:
