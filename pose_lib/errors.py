@@ -1,4 +1,4 @@
-"""The one error that means: the input is at fault, and the message says what to do."""
+"""Errors whose message is for people: it says what is wrong and what to do."""
 
 
 class InputError(ValueError):
@@ -6,3 +6,17 @@ class InputError(ValueError):
 
     The command line prints the line and exits with 2; anything else is a failure of ours.
     """
+
+
+class SickTrainingError(RuntimeError):
+    """A training that was stopped since its result would be of no use; one line, as above.
+
+    The command line prints the line and exits with 1: the run failed, not its input.
+
+    Attributes:
+        hopeless: Whether no limit can be moved to let it go on: there are no numbers left.
+    """
+
+    def __init__(self, message: str, *, hopeless: bool = False) -> None:
+        super().__init__(message)
+        self.hopeless = hopeless

@@ -1,6 +1,6 @@
 """Settings of the two training stages: plain values, so that a TOML file can name them all."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,45 @@ class GanConfig:
 
 
 @dataclass(frozen=True)
+class NoiseConfig:
+    """How stage 2's people are detected: as annotators, the bundled OpenPose and others do.
+
+    Sizes are shares of the longer side of a person's box. How OpenPose errs besides is measured,
+    see ``pose_lib.lifting.openpose_noise``.
+
+    Attributes:
+        annotated_share: Share of people seen nearly where they are, every joint sure.
+        openpose_share: Share of people seen as the bundled OpenPose network sees them; the rest
+            has any amount of jitter.
+        annotation_noise: Largest joint noise of annotated people.
+        body_swap_share: Share of OpenPose's people whose left and right are swapped throughout.
+        limb_swap_share: Share of them whose arms are swapped, and as many whose legs are.
+        jitter_lowest: Smallest joint noise of the rest.
+        jitter_highest: Largest joint noise of the rest.
+        outlier_share: Share of the rest's joints that are far off.
+        incomplete_share: Share of all people who lack joints besides those that OpenPose missed:
+            by chance, ends of limbs, or all below the picture.
+    """
+
+    annotated_share: float = 0.3
+    openpose_share: float = 0.35
+    annotation_noise: float = 0.003
+    body_swap_share: float = 0.01
+    limb_swap_share: float = 0.01
+    jitter_lowest: float = 0.003
+    jitter_highest: float = 0.028
+    outlier_share: float = 0.025
+    incomplete_share: float = 0.45
+
+    def __post_init__(self) -> None:
+        _require_shares(self, *(option.name for option in fields(self)))
+        if self.annotated_share + self.openpose_share > 1:
+            raise ValueError("annotated_share and openpose_share must not exceed 1 together")
+        if self.jitter_lowest > self.jitter_highest:
+            raise ValueError("jitter_lowest must not exceed jitter_highest")
+
+
+@dataclass(frozen=True)
 class RefineConfig:
     """Stage 2: the lifter that ships, trained on new views of what the generators lifted.
 
@@ -124,6 +163,46 @@ class RefineConfig:
 
 
 @dataclass(frozen=True)
+class HealthConfig:
+    """When a GAN counts as sick. This stops a training or lets it be, and never changes its result.
+
+    A limit that several looks in a row find broken stops the training. Source of the limits:
+    healthy and provoked sick trainings, see docs/lifting.md.
+
+    Attributes:
+        stop: Whether a sick training is stopped; without, its figures are reported all the same.
+        every: Steps between two looks.
+        people: How many of the training's people are looked at.
+        begin: Steps of each generator before its limits apply: at first all people are flat.
+        patience: Looks in a row that must find the same limit broken.
+        spread_lowest: How far depths must vary between people, relative to how far they may; a
+            healthy GAN has 0.5 to 0.65, flat people 0.
+        saturated_highest: Share of bones that may reach as far into depth as they can; a healthy
+            GAN has up to 0.15.
+        mirror_highest: Share of people who may come out mirrored front to back by the bend of
+            their knees and elbows; a healthy GAN has up to 0.05.
+        accuracy_highest: Share that the discriminator may judge right; a healthy GAN has 0.55 to
+            0.7.
+        facing_highest: How far the facing cosines of new views may be from those of real people;
+            a healthy GAN has up to 0.1, flat people 0.2.
+    """
+
+    stop: bool = True
+    every: int = 50
+    people: int = 1000
+    begin: int = 250
+    patience: int = 3
+    spread_lowest: float = 0.25
+    saturated_highest: float = 0.5
+    mirror_highest: float = 0.3
+    accuracy_highest: float = 0.85
+    facing_highest: float = 0.16
+
+    def __post_init__(self) -> None:
+        _require_positive(self, "every", "people", "patience")
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """Everything that decides a training run, apart from the poses.
 
@@ -135,11 +214,18 @@ class TrainConfig:
     camera: CameraConfig = field(default_factory=CameraConfig)
     gan: GanConfig = field(default_factory=GanConfig)
     refine: RefineConfig = field(default_factory=RefineConfig)
+    health: HealthConfig = field(default_factory=HealthConfig)
 
     @property
     def total_steps(self) -> int:
         """Steps of all stages together."""
         return self.gan.n_generators * self.gan.steps + self.refine.steps
+
+
+def _require_shares(config: object, *names: str) -> None:
+    for name in names:
+        if not 0 <= getattr(config, name) <= 1:
+            raise ValueError(f"{name} must lie in 0 to 1, not {getattr(config, name)}")
 
 
 def _require_positive(config: object, *names: str) -> None:

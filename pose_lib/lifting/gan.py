@@ -6,6 +6,7 @@ canonical bones, the realistic camera and the flexion loss make it work on photo
 
 import copy
 import math
+from collections.abc import Iterator
 
 import torch
 from jaxtyping import Float
@@ -179,9 +180,23 @@ def flexion_loss(bones: Float[Tensor, "pose 12 3"]) -> Float[Tensor, ""]:
 
     This alone decides front from back: in a mirrored pose all knees bend forward.
     """
+    loss = bones.new_zeros(())
+    for weight, bend in _wrong_bends(bones):
+        loss = loss + weight * bend.mean()
+    return loss
+
+
+def wrong_bend(bones: Float[Tensor, "pose 12 3"]) -> Float[Tensor, "pose"]:
+    """Return how far each pose's knees and elbows bend the way that no joint can."""
+    return torch.stack([weight * bend for weight, bend in _wrong_bends(bones)]).sum(0)
+
+
+def _wrong_bends(
+    bones: Float[Tensor, "pose 12 3"],
+) -> Iterator[tuple[float, Float[Tensor, "pose"]]]:
+    """Yield the weight of each knee and elbow, and how far it bends the wrong way."""
     axes = bones[:, bone_indices("hip_axis", "shoulder_axis")]
     to_right = functional.normalize(axes.sum(1), dim=-1)
-    loss = bones.new_zeros(())
     for upper, lower, direction, weight in (
         ("thigh", "shin", 1.0, 1.0),
         ("upper_arm", "forearm", -1.0, _ELBOW_WEIGHT),
@@ -189,8 +204,7 @@ def flexion_loss(bones: Float[Tensor, "pose 12 3"]) -> Float[Tensor, ""]:
         for side in ("right", "left"):
             pair = bones[:, bone_indices(f"{side}_{upper}", f"{side}_{lower}")]
             bend = torch.linalg.cross(pair[:, 0], pair[:, 1])
-            loss = loss + weight * (direction * (bend * to_right).sum(-1)).relu().mean()
-    return loss
+            yield weight, (direction * (bend * to_right).sum(-1)).relu()
 
 
 def relift_loss(

@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +13,10 @@ import torch
 from jaxtyping import Float
 
 from pose_lib.config import config_table
-from pose_lib.errors import InputError
+from pose_lib.errors import InputError, SickTrainingError
 from pose_lib.lifting.config import TrainConfig
 from pose_lib.lifting.gan import GanStage
+from pose_lib.lifting.health import GanHealth, HealthReport
 from pose_lib.lifting.lifter import Lifter
 from pose_lib.lifting.networks import Discriminator, Generator
 from pose_lib.lifting.people import CanonicalPeople, canonical_people
@@ -34,12 +36,14 @@ class StepReport:
         losses: By name. Of the GAN: ``generator_loss``, ``discriminator_loss``,
             ``discriminator_accuracy``, ``flexion_loss``, ``relift_loss``; of refining:
             ``joint_error`` in trunk lengths.
+        health: How the GAN is doing, at the steps where it was looked at.
     """
 
     stage: str
     step: int
     total_steps: int
     losses: dict[str, float]
+    health: HealthReport | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ class Training:
         self._poses_digest = poses_digest
         self._finished: list[tuple[Generator, Discriminator]] = []
         self._stage: GanStage | RefineStage = self._next_stage()
+        self._health = self._watch()
 
     @classmethod
     def start(cls, poses: Float[np.ndarray, "pose 15 3"], config: TrainConfig) -> "Training":
@@ -117,13 +122,21 @@ class Training:
         return [discriminator for _, discriminator in self._finished] + current
 
     def steps(self) -> Iterator[StepReport]:
-        """Train to the end, one step at a time."""
+        """Train to the end, one step at a time.
+
+        Raises:
+            SickTrainingError: If the GAN's health breaks a limit of the config, after the report
+                that shows it; or if a loss is no longer a number.
+        """
+        self._stop_if_sick()
         while self.step < self.total_steps:
             if self._stage.step == self._stage.n_steps:
                 self._advance_stage()
             name = self._stage_name
             losses = self._stage.advance()
-            yield StepReport(name, self.step, self.total_steps, losses)
+            self._stop_if_not_finite(losses)
+            yield StepReport(name, self.step, self.total_steps, losses, self._look(losses))
+            self._stop_if_sick()
 
     def lifter(self) -> Lifter:
         """Return the lifter as trained so far.
@@ -132,7 +145,7 @@ class Training:
             ValueError: If stage 2 has not begun.
         """
         if isinstance(self._stage, RefineStage):
-            origin = {"config": _plain(self.config), "people": len(self.people)}
+            origin = {"config": deciding_settings(self.config), "people": len(self.people)}
             return Lifter(copy.deepcopy(self._stage.regressor), origin=origin)
         raise ValueError("there is no lifter before the refine stage; train to the end first")
 
@@ -145,8 +158,9 @@ class Training:
         values = {
             "finished": len(self._finished),
             "stage_step": self._stage.step,
-            "config": _plain(self.config),
+            "config": deciding_settings(self.config),
             "poses_digest": self._poses_digest,
+            "health": self._health.memory() if self._health else None,
         }
         return Checkpoint(tensors, values)
 
@@ -167,12 +181,41 @@ class Training:
         assert isinstance(self._stage, GanStage)
         self._finished.append((self._stage.generator, self._stage.discriminator))
         self._stage = self._next_stage()
+        self._health = self._watch()
+
+    def _watch(self) -> GanHealth | None:
+        if isinstance(self._stage, GanStage):
+            return GanHealth(self._stage, self.config.health, seed=self.config.seed)
+        return None
+
+    def _look(self, losses: dict[str, float]) -> HealthReport | None:
+        if self._health is None or not isinstance(self._stage, GanStage):
+            return None
+        return self._health.after_step(self._stage, losses)
+
+    def _stop_if_sick(self) -> None:
+        if self._health and (reason := self._health.sick()):
+            raise SickTrainingError(f"stopped in {self._place}: {reason}")
+
+    def _stop_if_not_finite(self, losses: dict[str, float]) -> None:
+        broken = [name for name, loss in losses.items() if not math.isfinite(loss)]
+        if broken:
+            rate = "gan" if isinstance(self._stage, GanStage) else "refine"
+            raise SickTrainingError(
+                f"stopped in {self._place}: the {broken[0].replace('_', ' ')} is no longer a "
+                f"finite number; lower {rate}.learning_rate and train again",
+                hopeless=True,
+            )
+
+    @property
+    def _place(self) -> str:
+        return f"{self._stage_name} at step {self._stage.step} of {self._stage.n_steps}"
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         values, tensors = checkpoint.values, checkpoint.tensors
         if values["poses_digest"] != self._poses_digest:
             raise InputError("the checkpoint was made from other poses; start a new training")
-        if values["config"] != _plain(self.config):
+        if values["config"] != deciding_settings(self.config):
             raise InputError("the checkpoint was made with another config; start a new training")
         for number in range(values["finished"]):
             assert isinstance(self._stage, GanStage)
@@ -180,6 +223,8 @@ class Training:
             self._stage.discriminator.load_state_dict(unpacked(f"discriminator{number}", tensors))
             self._advance_stage()
         self._stage.restore(values["stage_step"], unpacked("stage", tensors))
+        if self._health and values.get("health"):
+            self._health.restore(values["health"])
 
 
 def use_one_thread() -> None:
@@ -195,6 +240,11 @@ def _digest(poses: Float[np.ndarray, "pose 15 3"]) -> str:
     return hashlib.sha256(np.ascontiguousarray(poses).tobytes()).hexdigest()
 
 
-def _plain(config: TrainConfig) -> dict[str, Any]:
-    """Return the settings as they come back from a file, where a tuple is a list."""
-    return dict(json.loads(json.dumps(config_table(config))))
+def deciding_settings(config: TrainConfig) -> dict[str, Any]:
+    """Return the settings that decide a result, as they come back from a file.
+
+    How health is judged is not among them: a training may go on under other limits.
+    """
+    table = dict(json.loads(json.dumps(config_table(config))))
+    del table["health"]
+    return table
