@@ -132,11 +132,7 @@ class RefineConfig:
         nose_forward: Largest distance of the nose in front of the neck-to-nose bone, in trunk
             lengths; MPII has no nose and its stand-in lies on the head's axis.
         told_share: Share of people whose source's proportions are told to the lifter.
-        clean_share: Share of people seen without much noise.
-        noise_lowest: Smallest joint noise of the others, as a share of their box.
-        noise_highest: Largest joint noise, as a share of the box.
-        outlier_share: Share of joints far off.
-        whole_share: Share of people without missing joints.
+        noise: How the people are detected.
     """
 
     steps: int = 3000
@@ -149,17 +145,11 @@ class RefineConfig:
     person_spread: float = 0.03
     nose_forward: float = 0.15
     told_share: float = 0.6
-    clean_share: float = 0.4
-    noise_lowest: float = 0.003
-    noise_highest: float = 0.028
-    outlier_share: float = 0.025
-    whole_share: float = 0.55
+    noise: NoiseConfig = field(default_factory=NoiseConfig)
 
     def __post_init__(self) -> None:
         _require_positive(self, "steps", "batch", "width", "learning_rate", "hidden_learning_rate")
-        for share in ("told_share", "clean_share", "outlier_share", "whole_share"):
-            if not 0 <= getattr(self, share) <= 1:
-                raise ValueError(f"{share} must lie in 0 to 1, not {getattr(self, share)}")
+        _require_shares(self, "told_share")
 
 
 @dataclass(frozen=True)

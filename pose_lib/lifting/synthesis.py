@@ -6,7 +6,7 @@ Re-projecting what the generators lifted gives any number of 2D people whose 3D 
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
@@ -19,9 +19,10 @@ from pose_lib.lifting.bones import (
 )
 from pose_lib.lifting.camera import projected, seen_from_elsewhere
 from pose_lib.lifting.config import CameraConfig, RefineConfig
+from pose_lib.lifting.detection_noise import report_people
 from pose_lib.lifting.networks import Generator
 from pose_lib.lifting.observation import Observation, proportions_of
-from pose_lib.lifting.people import CanonicalPeople, with_middles
+from pose_lib.lifting.people import CanonicalPeople
 from pose_lib.skeleton import BODY_15
 
 _GROUPS = (
@@ -35,28 +36,6 @@ _GROUPS = (
 
 _SHORTEST_LIFTED = 0.3  # canonical; a shorter bone points nowhere in particular
 _HEAD_YAW = 0.5  # radians, how far heads turn
-_JOINT_SPREAD = 0.5  # log-normal: one joint's noise compared to its person's
-_OUTLIER = 0.12  # of the box
-_NEARLY_CLEAN = 0.003  # of the box
-_UNSURE = 0.04  # of the box; an error of this size costs most of a joint's confidence
-
-_LIMB_ENDS = tuple(
-    ends
-    for side in ("right", "left")
-    for ends in (
-        (f"{side}_wrist",),
-        (f"{side}_elbow", f"{side}_wrist"),
-        (f"{side}_ankle",),
-        (f"{side}_knee", f"{side}_ankle"),
-    )
-)
-_KNEES_AND_ANKLES = ("right_knee", "right_ankle", "left_knee", "left_ankle")
-_CROPS = (
-    ("right_ankle", "left_ankle"),
-    _KNEES_AND_ANKLES,
-    (*_KNEES_AND_ANKLES, "right_hip", "left_hip", "pelvis"),
-)
-"""Joints that are missing together: hidden ends of limbs, and what lies below the picture."""
 
 
 @dataclass(frozen=True)
@@ -108,11 +87,7 @@ def photograph(
 
     exact = projected(joints, camera, rng)
     box = (exact.amax(dim=1) - exact.amin(dim=1)).amax(dim=1)
-    error = _detection_error(exact.shape, config, rng) * box[:, None, None]
-    derived = torch.rand(n, generator=rng) < 0.5
-    seen = torch.where(derived[:, None, None], with_middles(exact + error), exact + error)
-    confidence = _confidence((seen - exact).norm(dim=-1) / box[:, None], rng)
-    confidence = torch.where(_missing(n, derived, config, rng), 0, confidence)
+    seen, confidence = report_people(exact, box, config.noise, rng)
 
     told = (torch.rand(n, generator=rng) < config.told_share).float()
     proportions = proportions_of(source, AVERAGE_LENGTHS) * told[:, None]
@@ -147,58 +122,3 @@ def _with_nose(
     moved = joints.clone()
     moved[:, BODY_15.index("nose")] += forward * (yaw.cos() * ahead + yaw.sin() * to_right)
     return moved
-
-
-def _detection_error(
-    shape: torch.Size, config: RefineConfig, rng: torch.Generator
-) -> Float[Tensor, "pose joint 2"]:
-    """Draw how far each joint is reported from where it is, as a share of the person's box."""
-    n, n_joints, _ = shape
-    noisy = config.noise_lowest + (config.noise_highest - config.noise_lowest) * torch.rand(
-        n, 1, generator=rng
-    )
-    clean = torch.rand(n, 1, generator=rng) < config.clean_share
-    level = torch.where(clean, _NEARLY_CLEAN * torch.rand(n, 1, generator=rng), noisy)
-    level = level * (_JOINT_SPREAD * torch.randn(n, n_joints, generator=rng)).exp()
-    outlier = torch.rand(n, n_joints, generator=rng) < config.outlier_share
-    level = torch.where(outlier & ~clean, _OUTLIER, level)
-    return level[..., None] * torch.randn(shape, generator=rng)
-
-
-def _confidence(
-    error: Float[Tensor, "pose joint"], rng: torch.Generator
-) -> Float[Tensor, "pose joint"]:
-    """Draw confidences: all sure as annotations are, or any, or falling with the error."""
-    anything = 0.3 + 0.7 * torch.rand(error.shape, generator=rng)
-    falling = (-error / _UNSURE).exp() * (0.7 + 0.3 * torch.rand(error.shape, generator=rng))
-    manner = torch.randint(4, (len(error), 1), generator=rng)
-    unsure = torch.where(manner == 1, anything, falling)
-    return torch.where(manner == 0, torch.ones_like(error), unsure).clamp(0.05, 1)
-
-
-def _missing(
-    n: int, derived: Bool[Tensor, "pose"], config: RefineConfig, rng: torch.Generator
-) -> Bool[Tensor, "pose joint"]:
-    """Draw which joints were not found: some by chance, ends of limbs, all below the picture."""
-    n_joints = len(BODY_15)
-    missing = torch.rand(n, n_joints, generator=rng) < 0.05
-    count = torch.randint(1, 4, (n, 1), generator=rng)
-    rank = torch.rand(n, n_joints, generator=rng).argsort(dim=1)
-    missing |= (rank < count) & _chance(n, 0.4, rng)
-    missing |= _one_of(_LIMB_ENDS, n, rng) & _chance(n, 0.2, rng)
-    missing |= _one_of(_CROPS, n, rng) & _chance(n, 0.1, rng)
-    for middle, sides in (("neck", "shoulder"), ("pelvis", "hip")):
-        ends = BODY_15.indices((f"left_{sides}", f"right_{sides}"))
-        missing[:, BODY_15.index(middle)] |= derived & missing[:, ends].any(1)
-    return missing & ~_chance(n, config.whole_share, rng)
-
-
-def _one_of(
-    sets: tuple[tuple[str, ...], ...], n: int, rng: torch.Generator
-) -> Bool[Tensor, "pose joint"]:
-    members = torch.tensor([[joint in names for joint in BODY_15.joints] for names in sets])
-    return members[torch.randint(len(sets), (n,), generator=rng)]
-
-
-def _chance(n: int, share: float, rng: torch.Generator) -> Bool[Tensor, "pose 1"]:
-    return torch.rand(n, 1, generator=rng) < share
