@@ -1,6 +1,6 @@
 """Make the lifter that comes with the package, from MPII's 2D annotations.
 
-    python benchmarks/bundled_lifter.py
+    python -m benchmarks.bundled_lifter
 
 Source: Andriluka et al. 2014, MPII Human Pose, annotations under the Simplified BSD licence.
 """
@@ -11,8 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from lifting import SHARED, TRAINING, show_progress
 
+from benchmarks.lifting import SHARED, TRAINING
+from benchmarks.peers.ours import show_progress
 from pose_lib.config import config_table
 from pose_lib.formats.lifter_folder import save_lifter
 from pose_lib.formats.training_poses import read_training_poses

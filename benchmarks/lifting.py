@@ -1,190 +1,218 @@
-"""Lifters trained on MPII's 2D annotations alone, scored on 3D truth they have never seen.
+"""Lifters side by side: flat, published, supervised and this package's own, on the same data.
 
-    python benchmarks/lifting.py
-    python benchmarks/lifting.py --rows flat bundled --json results.json
+    python -m benchmarks.lifting --rows flat kudo chen elepose links --seeds 0 1 2 --json OUT.json
+    python -m benchmarks.lifting --rows ours --seeds 0 1 2 --json OUT.json
+    python -m benchmarks.lifting --budget published --rows elepose --json OUT.json
+    python -m benchmarks.lifting --table OUT.json
 
-3D is used for the final scores only: nothing is trained on it and no checkpoint chosen by it.
+Trained on MPII's 2D annotations and scored on 3D truth that nothing is trained on. Two references
+are given motion capture's 3D and say so. ``--budget same`` gives everybody the same seconds of one
+core, ``--budget published`` each its own steps. Results are added to ``--json`` one by one, and
+what is there is not computed again, so that a table can be made in pieces.
 """
 
 import argparse
+import functools
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean, stdev
 
-import numpy as np
 import torch
-from kudo import lift_kudo, train_kudo
 
+from benchmarks.peers import chen, elepose, flat, kudo, links, mocap, neighbor, ours, supervised
+from benchmarks.peers.training import PUBLISHED, SAME, Budget, Trained
 from pose_lib.formats.lifter_folder import bundled_lifter
 from pose_lib.formats.pose_truth import PoseTruth, read_pose_truth
 from pose_lib.formats.training_poses import read_training_poses
-from pose_lib.lifting.bones import (
-    bone_vectors,
-    joints_of,
-    measure_bone_lengths,
-    mirrored_bones,
-)
-from pose_lib.lifting.config import DEMO, GanConfig, RefineConfig, TrainConfig
+from pose_lib.lifting.config import DEMO
 from pose_lib.lifting.evaluate import score_poses
-from pose_lib.lifting.lifter import Lifter
-from pose_lib.lifting.networks import Generator
-from pose_lib.lifting.people import canonical_bones, with_middles
-from pose_lib.lifting.train import Training
-
-Lift = Callable[[np.ndarray], np.ndarray]
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 TRAINING = "mpii/annotations/mpii_train_full16.npz"
+MOCAP = "mocap/cmu_train.npz"
 TRUTH = "mocap/eval_val_2d3d.npz"
-CAMERA_DISTANCE = 6.0
-"""Trunk lengths, for stage 1 alone, which knows no perspective."""
+SECONDS = 180.0
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table; mm and seconds."""
+    """One line of the table.
 
-    name: str
-    seconds: float
-    clean: dict | None
-    noisy: dict | None
+    Attributes:
+        title: The method.
+        train: Trains it, see ``benchmarks.peers``.
+        uses_3d: It is given motion capture's 3D instead of MPII's 2D.
+    """
+
+    title: str
+    train: Callable[..., Trained]
+    uses_3d: bool = False
+
+
+def demo(poses, *, budget, seed) -> Trained:
+    """Train as the demonstration does, on as many people as it has."""
+    whole = poses[(poses[..., 2] > 0).all(1)][:2000]
+    return ours.train(whole, budget=budget, seed=seed, config=DEMO)
+
+
+def bundled(_poses, *, budget, seed) -> Trained:  # noqa: ARG001 - trained already
+    return supervised.lifter_trained(bundled_lifter(), ours.Curve())
+
+
+ROWS = {
+    "flat": Row("flat, all depths zero", flat.train),
+    "neighbor": Row("nearest projected pose", neighbor.train, uses_3d=True),
+    "kudo": Row("Kudo 2018", kudo.train),
+    "chen": Row("Chen 2019", chen.train),
+    "elepose": Row("ElePose 2022", elepose.train),
+    "links": Row("LInKs 2023", links.train),
+    "supervised": Row("supervised", supervised.train, uses_3d=True),
+    "ours": Row("ours", ours.train),
+    **{
+        f"without-{missing.replace(' ', '-')}": Row(
+            f"ours without {missing}", functools.partial(ours.train, variant=variant)
+        )
+        for missing, variant in ours.VARIANTS.items()
+    },
+    "demo": Row("demonstration, 2,000 people", demo),
+    "bundled": Row("bundled", bundled),
+}
+"""By the name on the command line, in the order of the table."""
 
 
 def main() -> None:
     options = _options()
-    torch.set_num_threads(options.threads)
+    if options.table:
+        print(markdown_table(json.loads(options.table.read_text())))
+        return
+    torch.set_num_threads(1)
     torch.set_float32_matmul_precision("medium")  # bfloat16 products, where the processor has them
-    poses = read_training_poses([options.data / TRAINING]).poses
-    truth = read_pose_truth(options.data / TRUTH)
-    rows = [row for name in options.rows for row in ROWS[name](poses, truth, options)]
-    _print_table(rows)
-    if options.json:
-        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=2))
+    budget = Budget(options.seconds if options.budget == SAME else None)
+    results = Results.read(options.json)
+    for name in options.rows:
+        for seed in options.seeds:
+            key = {"row": name, "budget": budget.name, "seconds": budget.seconds, "seed": seed}
+            if options.again or not results.has(key):
+                results.put(key | measure(ROWS[name], options.data, budget, seed))
+    print(markdown_table(results.records))
 
 
-def flat(_poses, truth, _options):
-    yield _row("flat, all depths zero", 0.0, truth, lambda given: _flat(given))
+def measure(row: Row, data: Path, budget: Budget, seed: int) -> dict:
+    """Train one row from one seed; return its scores and what it took."""
+    truth = read_pose_truth(data / TRUTH)
+    poses = mocap.read_mocap(data / MOCAP) if row.uses_3d else training_poses(data)
+    start = time.process_time()
+    trained = row.train(poses, budget=budget, seed=seed)
+    measured = {
+        "core_seconds": round(time.process_time() - start, 1),
+        "steps": trained.curve.steps,
+        "scores": scores(trained, truth),
+        "losses": trained.curve.means(),
+    }
+    clean = measured["scores"]["clean"]["pa_mpjpe"]
+    print(f"{row.title}, {budget.name}, seed {seed}: {clean:.1f} mm", flush=True)
+    return measured
 
 
-def kudo(poses, truth, options):
-    start = time.monotonic()
-    generator = train_kudo(_complete(poses), steps=options.kudo_steps, seed=options.seed)
-    seconds = time.monotonic() - start
-    yield _row("Kudo 2018", seconds, truth, lambda given: lift_kudo(generator, given))
+@functools.cache
+def training_poses(data: Path):
+    return read_training_poses([data / TRAINING]).poses
 
 
-def ours(poses, truth, options):
-    """Stage 1 alone, then both stages, with and without the source's proportions."""
-    config = TrainConfig(
-        seed=options.seed,
-        gan=GanConfig(n_generators=options.generators, steps=options.gan_steps),
-        refine=RefineConfig(steps=options.refine_steps),
+def scores(trained: Trained, truth: PoseTruth) -> dict[str, dict]:
+    """Return the scores on exact 2D, on noisy 2D, and on exact 2D of known proportions."""
+    lifted = {"clean": trained.lift(truth.clean), "noisy": trained.lift(truth.noisy)}
+    if trained.lift_told:
+        lifted["told"] = trained.lift_told(truth.clean)
+    return {name: score_poses(poses, truth.joints3d) for name, poses in lifted.items()}
+
+
+@dataclass(frozen=True)
+class Results:
+    """What was measured, each by row, budget, seconds and seed; kept in a file if there is one."""
+
+    path: Path | None
+    records: list[dict]
+
+    @classmethod
+    def read(cls, path: Path | None) -> "Results":
+        return cls(path, json.loads(path.read_text()) if path and path.exists() else [])
+
+    def has(self, key: dict) -> bool:
+        return any(key.items() <= record.items() for record in self.records)
+
+    def put(self, record: dict) -> None:
+        """Add a record, in place of the one it repeats, and write all."""
+        key = {name: record[name] for name in ("row", "budget", "seconds", "seed")}
+        self.records[:] = [old for old in self.records if not key.items() <= old.items()]
+        self.records.append(record)
+        if self.path:
+            beside = self.path.with_suffix(".part")
+            beside.write_text(json.dumps(self.records, indent=1))
+            beside.replace(self.path)
+
+
+COLUMNS: dict[str, Callable[[dict], float | None]] = {
+    "PA": lambda record: record["scores"]["clean"]["pa_mpjpe"],
+    "PA, reflected": lambda record: record["scores"]["clean"]["pa_mpjpe_reflected"],
+    "PA, told": lambda record: record["scores"].get("told", {}).get("pa_mpjpe"),
+    "PA, noisy": lambda record: record["scores"]["noisy"]["pa_mpjpe"],
+    "N-MPJPE": lambda record: record["scores"]["clean"]["n_mpjpe"],
+    "PCK %": lambda record: 100 * record["scores"]["clean"]["pck150"],
+    "AUC %": lambda record: 100 * record["scores"]["clean"]["auc"],
+    "mirrored %": lambda record: 100 * record["scores"]["clean"]["mirror_rate"],
+}
+
+
+def markdown_table(records: list[dict]) -> str:
+    """Return a line for each row and budget: mean and standard deviation over its seeds."""
+    head = ("method", "learns from", "budget", "seeds", "steps", "core s", *COLUMNS)
+    lines = [head, ("---",) * len(head)]
+    order = {name: place for place, name in enumerate(ROWS)}
+    known = [record for record in records if record["row"] in order]
+    for name, budget, seconds in sorted(
+        {(record["row"], record["budget"], record["seconds"] or 0) for record in known},
+        key=lambda key: (*key[1:], order[key[0]]),
+    ):
+        key = {"row": name, "budget": budget, "seconds": seconds or None}
+        same = [record for record in known if key.items() <= record.items()]
+        lines.append(_line(ROWS[name], budget, same))
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _line(row: Row, budget: str, same: list[dict]) -> tuple[str, ...]:
+    return (
+        row.title,
+        "3D" if row.uses_3d else "2D",
+        budget,
+        str(len(same)),
+        f"{mean(record['steps'] for record in same):,.0f}",
+        f"{mean(record['core_seconds'] for record in same):,.0f}",
+        *(_mean_and_spread([column(record) for record in same]) for column in COLUMNS.values()),
     )
-    training = Training.start(poses, config)
-    start = time.monotonic()
-    n_first = config.gan.steps
-    for report in training.steps():
-        if report.step == n_first:
-            generator, seconds = training.generators[0], time.monotonic() - start
-            yield _stage_1_row(generator, seconds, truth)
-        show_progress(report)
-    yield from _lifter_rows("both stages", training.lifter(), time.monotonic() - start, truth)
 
 
-def demo(poses, truth, options):
-    """The demonstration's settings on as many people as it has."""
-    start = time.monotonic()
-    training = Training.start(_complete(poses)[:2000], replace(DEMO, seed=options.seed))
-    for report in training.steps():
-        show_progress(report)
-    yield from _lifter_rows("demo", training.lifter(), time.monotonic() - start, truth)
-
-
-def bundled(_poses, truth, _options):
-    yield from _lifter_rows("bundled", bundled_lifter(), 0.0, truth)
-
-
-ROWS = {"flat": flat, "kudo": kudo, "ours": ours, "demo": demo, "bundled": bundled}
-
-
-def lift_with_generator(generator: Generator, poses: np.ndarray) -> np.ndarray:
-    """Lift complete people with stage 1 alone, mirror averaged, by their own proportions."""
-    joints = with_middles(torch.from_numpy(poses[..., :2]).float())
-    table = measure_bone_lengths(joints)
-    bones = canonical_bones(bone_vectors(joints), table)
-    with torch.no_grad():
-        lifted = torch.cat([bones, generator(bones)[..., None]], dim=-1)
-        other = mirrored_bones(bones)
-        mirrored = mirrored_bones(torch.cat([other, generator(other)[..., None]], dim=-1))
-    whole = joints_of((lifted + mirrored) / 2 * table[:, None])
-    perspective = 1 + whole[..., 2:] / CAMERA_DISTANCE
-    return torch.cat([whole[..., :2] * perspective, whole[..., 2:]], dim=-1).numpy()
-
-
-def _stage_1_row(generator: Generator, seconds: float, truth: PoseTruth) -> Row:
-    lifted = lift_with_generator(generator, truth.clean)
-    scores = score_poses(lifted, truth.joints3d)
-    return Row("stage 1 alone, own proportions", seconds, scores, None)
-
-
-def _lifter_rows(name: str, lifter: Lifter, seconds: float, truth: PoseTruth):
-    def adapted(given: np.ndarray) -> np.ndarray:
-        return lifter.adapted(given).lift(given).poses3d
-
-    yield _row(f"{name}, single photos", seconds, truth, lambda given: lifter.lift(given).poses3d)
-    yield _row(f"{name}, own proportions", seconds, truth, adapted)
-
-
-def _row(name: str, seconds: float, truth: PoseTruth, lift: Lift) -> Row:
-    clean, noisy = (
-        score_poses(lift(given), truth.joints3d) for given in (truth.clean, truth.noisy)
-    )
-    return Row(name, seconds, clean, noisy)
-
-
-def _flat(poses: np.ndarray) -> np.ndarray:
-    joints = np.nan_to_num(poses[..., :2] - np.nanmean(poses[..., :2], axis=1, keepdims=True))
-    return np.concatenate([joints, np.zeros_like(joints[..., :1])], axis=-1)
-
-
-def _complete(poses: np.ndarray) -> np.ndarray:
-    return poses[(poses[..., 2] > 0).all(1)]
-
-
-def show_progress(report) -> None:
-    if report.step % 100 == 0 or report.step == report.total_steps:
-        losses = "  ".join(f"{name} {value:.3f}" for name, value in report.losses.items())
-        print(f"\r{report.stage} {report.step}/{report.total_steps}  {losses}\033[K", end="")
-        print(end="\n" if report.step == report.total_steps else "", flush=True)
-
-
-def _print_table(rows: list[Row]) -> None:
-    print(f"{'':32} {'train':>6} {'PA':>6} {'reflect':>7} {'N':>6} {'mirror':>7} {'noisy PA':>9}")
-    for row in rows:
-        clean = row.clean
-        noisy = f"{row.noisy['pa_mpjpe']:9.1f}" if row.noisy else f"{'-':>9}"
-        print(
-            f"{row.name:32} {row.seconds:5.0f}s {clean['pa_mpjpe']:6.1f} "
-            f"{clean['pa_mpjpe_reflected']:7.1f} {clean['n_mpjpe']:6.1f} "
-            f"{clean['mirror_rate']:6.1%} {noisy}"
-        )
-    print("mm on 14 joints, 2D complete and exact unless noisy; PA without reflection")
+def _mean_and_spread(values: list[float | None]) -> str:
+    numbers = [value for value in values if value is not None]
+    if not numbers:
+        return "-"
+    spread = f" ± {stdev(numbers):.1f}" if len(numbers) > 1 else ""
+    return f"{mean(numbers):.1f}{spread}"
 
 
 def _options() -> argparse.Namespace:
-    gan, refine = GanConfig(), RefineConfig()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW")
+    parser.add_argument("--budget", choices=(SAME, PUBLISHED), default=SAME)
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="of one core, for `same`")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--data", type=Path, default=SHARED, help="folder of the development data")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--generators", type=int, default=gan.n_generators)
-    parser.add_argument("--gan-steps", type=int, default=gan.steps)
-    parser.add_argument("--refine-steps", type=int, default=refine.steps)
-    parser.add_argument("--kudo-steps", type=int, help="default: the published 20 epochs")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--json", type=Path, help="add results to this file, and skip what it has")
+    parser.add_argument("--again", action="store_true", help="compute also what the file has")
+    parser.add_argument("--table", type=Path, metavar="JSON", help="only print the table")
     return parser.parse_args()
 
 

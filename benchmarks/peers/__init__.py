@@ -1,0 +1,15 @@
+"""Published lifters, each written from its paper in one file, to stand beside this package's own.
+
+Every file has ``train(poses, *, budget, seed) -> Trained``. ``poses`` are 2D ``BODY_15`` in pixels
+with confidence, but for the two references that are given 3D: ``neighbor`` and ``supervised``.
+
+What had to be changed for all of them, as they were made for Human3.6M's one laboratory:
+
+- 15 joints; neck and pelvis are the middles of shoulders and hips.
+- Human3.6M's cameras stand equally far, so one scale does for all its people. MPII's people are of
+  any size in pixels: each is brought to trunk lengths by the bones that look least foreshortened,
+  and so is every random view, or else the scale alone would tell it from a picture.
+- MPII's people face the camera. They are drawn so that they face all directions equally often, as
+  the random views do, and half of them mirrored.
+- A lifter of whole people gets missing joints from the training person most alike.
+"""

@@ -1,0 +1,184 @@
+"""This package's own lifter, and the same with one of its ingredients taken away.
+
+Most ingredients are settings. The others are replaced here for the time of the training.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import torch
+
+from benchmarks.peers.people import People
+from benchmarks.peers.supervised import lifter_trained
+from benchmarks.peers.training import Curve, Trained
+from pose_lib.lifting import gan
+from pose_lib.lifting import train as lifting_train
+from pose_lib.lifting.bones import bone_vectors, joints_of, measure_bone_lengths, mirrored_bones
+from pose_lib.lifting.config import CameraConfig, TrainConfig
+from pose_lib.lifting.people import CanonicalPeople, canonical_bones, canonical_people
+from pose_lib.lifting.synthesis import Corpus
+from pose_lib.lifting.train import StepReport, Training
+
+CAMERA_DISTANCE = 6.0
+"""Trunk lengths, for stage 1 alone, which knows no perspective."""
+
+LEVEL_AND_FAR = CameraConfig(
+    pitch_mean=0, pitch_spread=0, roll_spread=0, nearest=1000, farthest=1000
+)
+_TRIAL_STEPS = 20
+
+
+def same(anything: Any) -> Any:
+    return anything
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What differs from the method as it is.
+
+    Attributes:
+        settings: Changes the settings of both stages.
+        settings_2: Changes them once stage 1 is over.
+        people: Changes the training people.
+        patch: Changes the program while it trains.
+        n_stages: One to lift with the first generator.
+    """
+
+    settings: Callable[[TrainConfig], TrainConfig] = same
+    settings_2: Callable[[TrainConfig], TrainConfig] = same
+    people: Callable[[CanonicalPeople], CanonicalPeople] = same
+    patch: Callable[[], AbstractContextManager] = nullcontext
+    n_stages: int = 2
+
+
+AS_IS = Variant()
+DEFAULT = TrainConfig()
+
+
+def train(poses, *, budget, seed, config=DEFAULT, variant=AS_IS) -> Trained:
+    people, curve = variant.people(canonical_people(poses)), Curve()
+    watched = replace(config.health, stop=False)  # what lacks an ingredient may well be sick
+    config = variant.settings(replace(config, seed=seed, health=watched))
+    with variant.patch():
+        if budget.seconds is not None:
+            config = fitted(config, people, budget.seconds, n_stages=variant.n_stages)
+        training = Training(people, config, poses_digest="")
+        for report in steps(training, variant):
+            share = (report.step - 1) / report.total_steps
+            curve.add(share, {f"{report.stage} {k}": v for k, v in report.losses.items()})
+            show_progress(report)
+    if variant.n_stages == 2:
+        return lifter_trained(training.lifter(), curve)
+    return Trained(generator_lift(training.generators[0], People(people)), curve)
+
+
+def steps(training: Training, variant: Variant) -> Iterator[StepReport]:
+    """Train as the variant does."""
+    stage_1 = training.config.gan.n_generators * training.config.gan.steps
+    for report in training.steps():
+        yield report
+        if report.step == stage_1:
+            if variant.n_stages == 1:
+                return
+            training.config = variant.settings_2(training.config)
+
+
+def fitted(
+    config: TrainConfig, people: CanonicalPeople, seconds: float, *, n_stages: int
+) -> TrainConfig:
+    """Change all numbers of steps by one factor, so that training takes this long on one core."""
+    trial = replace(
+        config,
+        gan=replace(config.gan, n_generators=1, steps=_TRIAL_STEPS),
+        refine=replace(config.refine, steps=_TRIAL_STEPS),
+    )
+    spent = {"gan": 0.0, "refine": 0.0}
+    before = time.process_time()
+    for report in Training(people, trial, poses_digest="").steps():
+        spent[report.stage.split()[0]] += time.process_time() - before
+        before = time.process_time()
+    stage_1 = spent["gan"] * config.gan.n_generators * config.gan.steps / _TRIAL_STEPS
+    stage_2 = spent["refine"] * config.refine.steps / _TRIAL_STEPS if n_stages == 2 else 0
+    factor = seconds / (stage_1 + stage_2)
+    return replace(
+        config,
+        gan=replace(
+            config.gan,
+            steps=max(1, round(factor * config.gan.steps)),
+            relift_ramp=max(1, round(factor * config.gan.relift_ramp)),
+        ),
+        refine=replace(config.refine, steps=max(1, round(factor * config.refine.steps))),
+    )
+
+
+def generator_lift(generator, people: People):
+    """Return stage 1 as a lifter: by each source's own proportions, mirror averaged."""
+
+    @torch.no_grad()
+    def lift(poses: np.ndarray) -> np.ndarray:
+        joints = people.normalized(poses)
+        table = measure_bone_lengths(joints)
+        bones = canonical_bones(bone_vectors(joints), table)
+        lifted = torch.cat([bones, generator(bones)[..., None]], dim=-1)
+        other = mirrored_bones(bones)
+        mirrored = mirrored_bones(torch.cat([other, generator(other)[..., None]], dim=-1))
+        whole = joints_of((lifted + mirrored) / 2 * table[:, None])
+        perspective = 1 + whole[..., 2:] / CAMERA_DISTANCE
+        return torch.cat([whole[..., :2] * perspective, whole[..., 2:]], dim=-1).numpy()
+
+    return lift
+
+
+def of_gan(**changes: Any) -> Callable[[TrainConfig], TrainConfig]:
+    return lambda config: replace(config, gan=replace(config.gan, **changes))
+
+
+def of_refine(**changes: Any) -> Callable[[TrainConfig], TrainConfig]:
+    return lambda config: replace(config, refine=replace(config.refine, **changes))
+
+
+def _weighted_evenly(people: CanonicalPeople) -> CanonicalPeople:
+    return replace(people, weights=torch.full_like(people.weights, 1 / len(people)))
+
+
+def _whole_body_only() -> AbstractContextManager:
+    return mock.patch.object(gan, "_PART_WEIGHTS", torch.tensor([1.0, 0.0, 0.0]))
+
+
+def _lengths_as_lifted() -> AbstractContextManager:
+    def lift_corpus(people: CanonicalPeople, generators: list) -> Corpus:
+        with torch.no_grad():
+            depths = [generator(people.bones)[..., None] for generator in generators]
+        bones = [torch.cat([people.bones, depth], dim=-1) for depth in depths]
+        return Corpus(torch.cat(bones), people.weights.repeat(len(bones)) / len(bones))
+
+    return mock.patch.object(lifting_train, "lift_corpus", lift_corpus)
+
+
+VARIANTS = {
+    "re-lift loss": Variant(of_gan(relift_weights=(0.0,))),
+    "flexion loss": Variant(of_gan(flexion_weight=0.0)),
+    "facing weights": Variant(people=_weighted_evenly),
+    "part discriminators": Variant(patch=_whole_body_only),
+    "several generators": Variant(of_gan(n_generators=1)),
+    "stage 2": Variant(of_gan(n_generators=1), n_stages=1),
+    "stage 2's camera": Variant(settings_2=lambda config: replace(config, camera=LEVEL_AND_FAR)),
+    "bone lengths set right": Variant(patch=_lengths_as_lifted),
+    "body variation": Variant(of_refine(group_spread=0.0, bone_spread=0.0, person_spread=0.0)),
+    "noise and missing joints": Variant(
+        of_refine(clean_share=1.0, outlier_share=0.0, whole_share=1.0)
+    ),
+}
+"""By the ingredient that is missing."""
+
+
+def show_progress(report: StepReport) -> None:
+    if report.step % 100 == 0 or report.step == report.total_steps:
+        losses = "  ".join(f"{name} {value:.3f}" for name, value in report.losses.items())
+        print(f"\r{report.stage} {report.step}/{report.total_steps}  {losses}\033[K", end="")
+        print(end="\n" if report.step == report.total_steps else "", flush=True)
