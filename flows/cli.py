@@ -14,10 +14,10 @@ import typer
 
 from flows.commands import evaluate, models, mpii, pipeline, servers, weights
 from flows.services import set_environment
-from pose_lib.errors import InputError
+from pose_lib.errors import InputError, SickTrainingError
 from tasks.workspace import HOME_VARIABLE, current_workspace, without_password
 
-BAD_INPUT, INTERRUPTED = 2, 130
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -55,6 +55,8 @@ def main() -> None:
         status = app(standalone_mode=False, prog_name="poselift")
     except InputError as error:
         _end(str(error), BAD_INPUT)
+    except SickTrainingError as error:
+        _end(str(error), FAILED)
     except typer.TyperException as error:
         _end(error.format_message(), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
@@ -63,7 +65,7 @@ def main() -> None:
         if os.environ.get("POSELIFT_DEBUG"):
             traceback.print_exc()
         reason = without_password(" ".join(f"{type(error).__name__}: {error}".split()))
-        _end(f"failed: {reason} (POSELIFT_DEBUG=1 shows more)", 1)
+        _end(f"failed: {reason} (POSELIFT_DEBUG=1 shows more)", FAILED)
     if status == INTERRUPTED:  # which Typer returns for Ctrl-C inside a command
         _end("interrupted; run the same command again to go on", INTERRUPTED)
     sys.exit(status)

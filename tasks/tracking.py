@@ -8,12 +8,15 @@ from pathlib import Path
 import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from prefect.runtime import flow_run
 
 from pose_lib.errors import InputError
 from tasks.workspace import current_workspace, make_folder, without_password
 
 EXPERIMENT = "pose-lifting"
+
+_MOST_PARTS = 5000
 
 
 def connect() -> MlflowClient:
@@ -38,6 +41,33 @@ def tracked_run(
     with mlflow.start_run(run_id=run_id, experiment_id=experiment_id, run_name=name) as run:
         mlflow.set_tags(tags | {"git_commit": _git_commit()})
         yield run
+
+
+@contextmanager
+def tracked_part(name: str, whole: Run, *, experiment: str) -> Iterator[Run]:
+    """Run the block inside a child of a run, or go on with its child of that name."""
+    connect()
+    known = [part for part in parts_of(whole, experiment) if part.info.run_name == name]
+    with mlflow.start_run(
+        run_id=known[0].info.run_id if known else None,
+        experiment_id=_experiment_id(experiment),
+        run_name=name,
+        parent_run_id=whole.info.run_id,
+        nested=True,
+    ) as run:
+        yield run
+
+
+def parts_of(whole: Run, experiment: str) -> list[Run]:
+    """Return the children of a run, in the order in which they began."""
+    return list(
+        connect().search_runs(
+            [_experiment_id(experiment)],
+            f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{whole.info.run_id}'",
+            order_by=["attributes.start_time ASC"],
+            max_results=_MOST_PARTS,
+        )
+    )
 
 
 def flow_url() -> str:

@@ -1,39 +1,40 @@
 """Training as a Prefect task: tracked in MLflow, resumed where it stopped, then registered."""
 
-import hashlib
-import json
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import mlflow
+from mlflow.entities import Run
 from prefect import task
 
-from pose_lib.config import config_table
-from pose_lib.formats.lifter_folder import (
-    load_checkpoint,
-    save_checkpoint,
-    save_lifter,
-    save_networks,
-)
+from pose_lib.formats.lifter_folder import save_lifter, save_networks
 from pose_lib.formats.training_poses import TrainingPoses, read_training_poses
-from pose_lib.formats.whole_file import write_whole
 from pose_lib.lifting.config import TrainConfig
 from pose_lib.lifting.train import StepReport, Training, use_one_thread
 from pose_lib.plots.figures import png_bytes, training_curves
 from tasks.progress import report_progress
 from tasks.registry import RegisteredLifter, register_lifter
-from tasks.tracking import connect, known_run, tracked_run, tracking_server
+from tasks.tracking import EXPERIMENT, connect, tracked_part, tracked_run, tracking_server
+from tasks.training import (
+    begun_training,
+    figures,
+    is_logged,
+    kept_if_sick,
+    log_settings,
+    of_stage,
+    remember_run,
+    saved_on_the_way,
+    tagged_if_sick,
+    training_id,
+)
 from tasks.workspace import current_workspace
 
-CHECKPOINT_SECONDS = 30.0
-LOGGED_POINTS = 400
-"""Points per curve in MLflow, whatever the number of steps."""
+STAGES = f"{EXPERIMENT}-stages"
 
-_RUN_FILE = "mlflow_run.json"
 _GAN_CURVES = ("generator_loss", "discriminator_loss", "discriminator_accuracy")
 
 
@@ -46,6 +47,8 @@ class TrainedLifter:
         run_id: The MLflow run with losses, weights, settings and figures.
         people: 2D poses given.
         losses: The last value of each loss, by stage and name.
+        health: The last figures of each GAN's health, likewise.
+        stage_seconds: How long each stage took, interruptions left out.
         resumed_at: The step it went on from; 0 where it began anew.
     """
 
@@ -54,6 +57,8 @@ class TrainedLifter:
     run_id: str
     people: int
     losses: dict[str, float]
+    health: dict[str, float]
+    stage_seconds: dict[str, float]
     seconds: float
     resumed_at: int
 
@@ -70,28 +75,36 @@ def train_lifter(data: Sequence[Path], config: TrainConfig) -> TrainedLifter:
     """Train the GAN and its lifter on 2D poses, store both networks, register the lifter.
 
     An interrupted training with the same data and settings goes on from its checkpoint in the
-    same MLflow run.
+    same MLflow run; so does one that its health stopped, once the limits are others. Each stage is
+    a child of that run.
+
+    Raises:
+        SickTrainingError: If its health stops the training; the run then has a tag with the reason.
     """
     start = time.monotonic()
     use_one_thread()
     poses = read_training_poses(data)
-    place = current_workspace().checkpoints / _training_id(poses, config)
-    training, run_id = _begin(poses, config, place)
+    place = current_workspace().checkpoints / training_id(poses, config)
+    training, run_id = begun_training(poses, config, place)
     resumed_at = training.step
-    with tracked_run("train lifter", run_id) as run:
-        mlflow.log_params(_flat(config_table(config)))
-        mlflow.log_dict(config_table(config), "config.json")
-        mlflow.set_tags({"data_digest": poses.digest, "data": json.dumps(poses.sources)})
-        write_whole(place / _RUN_FILE, json.dumps({"run_id": run.info.run_id}).encode())
-        _train(training, place)
+    with tracked_run("train lifter", run_id) as run, tagged_if_sick():
+        log_settings(poses, config)
+        remember_run(run.info.run_id, place)
+        with kept_if_sick(training, place):
+            _train(training, place, run)
         registered = _store(training, poses, run.info.run_id)
     shutil.rmtree(place)
+    last = connect().get_run(run.info.run_id).data.metrics
+    seconds = {name: value for name, value in last.items() if name.endswith("/seconds")}
+    health = {name: value for name, value in last.items() if "/health/" in name}
     return TrainedLifter(
         model_uri=registered.uri,
         version=registered.version,
         run_id=run.info.run_id,
         people=len(poses.poses),
-        losses=connect().get_run(run.info.run_id).data.metrics,
+        losses={name: last[name] for name in sorted(last.keys() - seconds.keys() - health.keys())},
+        health=health,
+        stage_seconds={name.removesuffix("/seconds"): value for name, value in seconds.items()},
         seconds=time.monotonic() - start,
         resumed_at=resumed_at,
     )
@@ -108,27 +121,31 @@ def facts(trained: TrainedLifter) -> dict[str, str]:
     } | losses
 
 
-def _begin(poses: TrainingPoses, config: TrainConfig, place: Path) -> tuple[Training, str | None]:
-    """Return the training and the MLflow run to go on with, both new where there is nothing."""
-    note = place / _RUN_FILE
-    if not note.is_file() or not known_run(run_id := json.loads(note.read_text())["run_id"]):
-        return Training.start(poses.poses, config), None
-    if checkpoint := load_checkpoint(place):
-        return Training.restore(poses.poses, config, checkpoint), run_id
-    return Training.start(poses.poses, config), run_id
+def _train(training: Training, place: Path, run: Run) -> None:
+    """Train to the end; report, log and save on the way.
+
+    Each stage is a run of its own besides, so that curves of several GANs can be laid over each
+    other, and in an experiment of its own, so that a row in this one is a whole training.
+    """
+    for stage, reports in training.stages():
+        with tracked_part(stage, run, experiment=STAGES) as part, tagged_if_sick():
+            seconds = _stopwatch(part)
+            for report in saved_on_the_way(reports, training, place):
+                if is_logged(report):
+                    values = figures(report) | {"seconds": next(seconds)}
+                    mlflow.log_metrics(values, step=report.stage_step)
+                    mlflow.log_metrics(
+                        of_stage(stage, values), step=report.step, run_id=run.info.run_id
+                    )
+                    report_progress("training", report.step, report.total_steps, _note(report))
 
 
-def _train(training: Training, place: Path) -> None:
-    """Train to the end; report, log and save on the way."""
-    every = max(1, training.total_steps // LOGGED_POINTS)
-    saved = time.monotonic()
-    for report in training.steps():
-        if report.step % every == 0 or report.step == report.total_steps:
-            mlflow.log_metrics(_named(report), step=report.step)
-            report_progress("training", report.step, report.total_steps, _note(report))
-        if time.monotonic() - saved > CHECKPOINT_SECONDS:
-            save_checkpoint(training.checkpoint(), place)
-            saved = time.monotonic()
+def _stopwatch(part: Run) -> Iterator[float]:
+    """Return how long a stage has taken each time, with what it took before an interruption."""
+    before = connect().get_run(part.info.run_id).data.metrics.get("seconds", 0.0)
+    start = time.monotonic()
+    while True:
+        yield before + time.monotonic() - start
 
 
 def _store(training: Training, poses: TrainingPoses, run_id: str) -> RegisteredLifter:
@@ -156,16 +173,6 @@ def _history(run_id: str, n_generators: int) -> list[dict[str, float]]:
     ]
 
 
-def _training_id(poses: TrainingPoses, config: TrainConfig) -> str:
-    told = json.dumps([poses.digest, config_table(config)], sort_keys=True)
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
-
-
-def _named(report: StepReport) -> dict[str, float]:
-    stage = report.stage.replace(" ", "_")
-    return {f"{stage}/{name}": value for name, value in report.losses.items()}
-
-
 def _note(report: StepReport) -> str:
     short = {
         "generator_loss": "G",
@@ -175,11 +182,3 @@ def _note(report: StepReport) -> str:
     }
     shown = [f"{short[name]} {report.losses[name]:.2f}" for name in short if name in report.losses]
     return f"{report.stage}  {'  '.join(shown)}"
-
-
-def _flat(table: dict[str, object], prefix: str = "") -> dict[str, object]:
-    flat: dict[str, object] = {}
-    for name, value in table.items():
-        nested = isinstance(value, dict)
-        flat |= _flat(value, f"{prefix}{name}.") if nested else {f"{prefix}{name}": value}  # type: ignore[arg-type]
-    return flat

@@ -32,6 +32,7 @@ class StepReport:
     Attributes:
         stage: ``gan 1``, ``gan 2``, ... then ``refine``.
         step: Steps done so far, over all stages.
+        stage_step: Steps of this stage.
         total_steps: Steps of all stages together.
         losses: By name. Of the GAN: ``generator_loss``, ``discriminator_loss``,
             ``discriminator_accuracy``, ``flexion_loss``, ``relift_loss``; of refining:
@@ -41,6 +42,7 @@ class StepReport:
 
     stage: str
     step: int
+    stage_step: int
     total_steps: int
     losses: dict[str, float]
     health: HealthReport | None = None
@@ -128,15 +130,16 @@ class Training:
             SickTrainingError: If the GAN's health breaks a limit of the config, after the report
                 that shows it; or if a loss is no longer a number.
         """
-        self._stop_if_sick()
+        for _, reports in self.stages():
+            yield from reports
+
+    def stages(self) -> Iterator[tuple[str, Iterator[StepReport]]]:
+        """Train to the end, stage by stage; return each one's name and its steps, to go through."""
         while self.step < self.total_steps:
+            self._stop_if_sick()
             if self._stage.step == self._stage.n_steps:
                 self._advance_stage()
-            name = self._stage_name
-            losses = self._stage.advance()
-            self._stop_if_not_finite(losses)
-            yield StepReport(name, self.step, self.total_steps, losses, self._look(losses))
-            self._stop_if_sick()
+            yield self._stage_name, self._stage_steps()
 
     def lifter(self) -> Lifter:
         """Return the lifter as trained so far.
@@ -182,6 +185,14 @@ class Training:
         self._finished.append((self._stage.generator, self._stage.discriminator))
         self._stage = self._next_stage()
         self._health = self._watch()
+
+    def _stage_steps(self) -> Iterator[StepReport]:
+        while self._stage.step < self._stage.n_steps:
+            losses = self._stage.advance()
+            self._stop_if_not_finite(losses)
+            health, done = self._look(losses), (self.step, self._stage.step, self.total_steps)
+            yield StepReport(self._stage_name, *done, losses, health)
+            self._stop_if_sick()
 
     def _watch(self) -> GanHealth | None:
         if isinstance(self._stage, GanStage):

@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from pose_lib.errors import InputError
+from pose_lib.errors import InputError, SickTrainingError
+from pose_lib.lifting.config import HealthConfig
 from pose_lib.sample import sample_poses
-from tasks import train
+from tasks import training
 from tasks.progress import progress_to
-from tasks.tracking import EXPERIMENT, connect
-from tasks.train import check_training_data, train_lifter
+from tasks.tracking import EXPERIMENT, connect, parts_of
+from tasks.train import STAGES, check_training_data, train_lifter
 
 DATA = [sample_poses()]
 
@@ -22,7 +23,7 @@ class Interrupted(BaseException):
 def test_an_interrupted_training_goes_on_in_its_run_as_if_nothing_had_been(
     workspace, tiny, monkeypatch
 ):
-    monkeypatch.setattr(train, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)
     for step in (5, 12):  # once in each stage
         _train_until(step, tiny)
     resumed = train_lifter.fn(DATA, tiny)
@@ -46,7 +47,7 @@ def test_without_a_checkpoint_a_training_begins_again_in_its_run(workspace, tiny
 
 
 def test_other_settings_or_a_deleted_run_make_a_new_run(workspace, tiny, monkeypatch):
-    monkeypatch.setattr(train, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)
     _train_until(5, tiny)
     _train_until(5, replace(tiny, seed=1))
     assert len(_runs()) == 2
@@ -75,6 +76,49 @@ def test_bad_training_data_is_found_before_any_run_is_made(workspace, tiny, tmp_
     check_training_data.fn([])  # no more data than the run's own is fine
 
 
+def test_each_stage_is_a_run_with_its_losses_health_and_seconds(workspace, tiny, monkeypatch):
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)
+    for step in (5, 12):  # once in each stage
+        _train_until(step, tiny)
+    trained = train_lifter.fn(DATA, tiny)
+    gan, refine = _stages(trained.run_id)
+    assert (gan.info.run_name, refine.info.run_name) == ("gan 1", "refine")
+    assert {gan.info.status, refine.info.status} == {"FINISHED"}
+    assert set(_losses(gan.info.run_id)["generator_loss"]) == set(range(1, 9))
+    assert set(_losses(refine.info.run_id)["joint_error"]) == set(range(1, 9))
+    assert gan.data.metrics["health/mirror_share"] == trained.health["gan_1/health/mirror_share"]
+    assert trained.stage_seconds["gan_1"] == gan.data.metrics["seconds"] > 0
+    assert not any("health" in name or "seconds" in name for name in trained.losses)
+
+
+def test_a_sick_training_fails_with_its_reason_and_goes_on_once_the_limits_are_others(
+    workspace, tiny
+):
+    strict = HealthConfig(every=2, begin=0, patience=2, people=64, spread_lowest=1.0)
+    for _ in range(2):
+        with pytest.raises(SickTrainingError, match="flat or all alike"):
+            train_lifter.fn(DATA, replace(tiny, health=strict))
+    (only,) = _runs()
+    (stage,) = _stages(only.info.run_id)
+    for run in (only, stage):
+        assert run.info.status == "FAILED"
+        assert "step 4 of 8" in run.data.tags["sick"]
+    cured = train_lifter.fn(DATA, tiny)
+    assert (cured.run_id, cured.resumed_at) == (only.info.run_id, 4)
+    assert {run.data.tags["sick"] for run in (*_runs(), *_stages(cured.run_id)[:1])} == {""}
+
+
+def test_of_a_training_without_hope_nothing_is_kept(workspace, tiny):
+    hopeless = replace(tiny, gan=replace(tiny.gan, learning_rate=1e30, steps=40))
+    with pytest.raises(SickTrainingError, match="finite"):
+        train_lifter.fn(DATA, hopeless)
+    assert list(workspace.checkpoints.iterdir()) == []
+
+
+def _stages(run_id):
+    return parts_of(connect().get_run(run_id), STAGES)
+
+
 def _train_until(step, config):
     def stop(progress):
         if progress.done >= step:
@@ -95,4 +139,5 @@ def _losses(run_id):
     return {
         name: {point.step: point.value for point in client.get_metric_history(run_id, name)}
         for name in names
+        if not name.endswith("seconds")
     }
