@@ -50,6 +50,9 @@ class GanConfig:
         relift_ramp: Steps over which the re-lift weight rises from zero.
         r1_weights: Weights of the discriminators' gradient penalty, also taken in turn.
         r1_every: Steps between two gradient penalties.
+        part_weights: Weights of the discriminators of the whole body, the legs and the upper body.
+        even_facing: Whether people are shown so often that all ways of facing come out even, as
+            they do in random new views; photographers prefer faces.
         noise: Standard deviation of what is added to the discriminators' inputs, in bone lengths.
         memory: Share of the averaged generator that stays at each step.
     """
@@ -64,6 +67,8 @@ class GanConfig:
     relift_ramp: int = 500
     r1_weights: tuple[float, ...] = (0.02, 0.02, 0.2)
     r1_every: int = 8
+    part_weights: tuple[float, ...] = (1.0, 0.5, 0.5)
+    even_facing: bool = True
     noise: float = 0.03
     memory: float = 0.998
 
@@ -74,6 +79,11 @@ class GanConfig:
         _require_positive(self, "learning_rate")
         if not self.relift_weights or not self.r1_weights:
             raise ValueError("relift_weights and r1_weights need at least one weight each")
+        if len(self.part_weights) != 3 or min(self.part_weights) < 0 or not any(self.part_weights):
+            raise ValueError(
+                "part_weights needs three weights, none negative and not all zero: of the whole "
+                f"body, the legs and the upper body, not {self.part_weights}"
+            )
 
 
 @dataclass(frozen=True)

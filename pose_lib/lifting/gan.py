@@ -33,7 +33,6 @@ from pose_lib.lifting.state import (
     unpacked,
 )
 
-_PART_WEIGHTS = torch.tensor([1.0, 0.5, 0.5])  # whole body, legs, upper body
 _BODY_SPREAD = 0.04
 _WARM_UP = 100
 _ELBOW_WEIGHT = 0.3  # an elbow's bend also depends on how the arm is twisted
@@ -62,7 +61,8 @@ class GanStage:
         """
         self._relift_weight = config.relift_weights[number % len(config.relift_weights)]
         self._r1_weight = config.r1_weights[number % len(config.r1_weights)]
-        self.people, self.config, self.camera, self.rng = people, config, camera, rng
+        self.people = people if config.even_facing else people.as_photographed()
+        self.config, self.camera, self.rng = config, camera, rng
         self.step, self.n_steps = 0, config.steps
         self.player = Generator(config.width, rng)
         self.generator = copy.deepcopy(self.player).requires_grad_(False)
@@ -112,7 +112,7 @@ class GanStage:
         penalized = self.step % self.config.r1_every == 0
         real.requires_grad_(penalized)
         on_real, on_view = self.discriminator(real), self.discriminator(view)
-        loss = _part_sum(functional.softplus(-on_real) + functional.softplus(on_view))
+        loss = self._part_sum(functional.softplus(-on_real) + functional.softplus(on_view))
         played = loss.item()
         if penalized:
             weight = self._r1_weight * self.config.r1_every
@@ -128,7 +128,7 @@ class GanStage:
         noisy_view: Float[Tensor, "pose 12 2"],
         rate: float,
     ) -> dict[str, float]:
-        adversarial = _part_sum(functional.softplus(-self.discriminator(noisy_view)))
+        adversarial = self._part_sum(functional.softplus(-self.discriminator(noisy_view)))
         flexion = flexion_loss(lifted)
         # The gradient stops at the rotated pose: else flat poses, easiest to re-lift, win.
         relift = relift_loss(self.player(noisy_view.detach()), view[..., 2].detach())
@@ -142,6 +142,9 @@ class GanStage:
             "flexion_loss": flexion.item(),
             "relift_loss": relift.item(),
         }
+
+    def _part_sum(self, losses: Float[Tensor, "pose part"]) -> Float[Tensor, ""]:
+        return (losses * torch.tensor(self.config.part_weights)).sum(1).mean()
 
     def _noisy(self, bones: Float[Tensor, "pose 12 2"]) -> Float[Tensor, "pose 12 2"]:
         return bones + self.config.noise * torch.randn(bones.shape, generator=self.rng)
@@ -213,10 +216,6 @@ def relift_loss(
     """Return how far lifting a new view is from the pose that it shows."""
     loss = functional.smooth_l1_loss(depth, wanted, beta=0.1, reduction="none")
     return loss.sum(1).mean()
-
-
-def _part_sum(losses: Float[Tensor, "pose part"]) -> Float[Tensor, ""]:
-    return (losses * _PART_WEIGHTS).sum(1).mean()
 
 
 def _gradient_penalty(

@@ -1,7 +1,7 @@
 """The 2D people that training starts from: complete ones, as canonical bones."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -44,6 +44,10 @@ class CanonicalPeople:
 
     def __len__(self) -> int:
         return len(self.bones)
+
+    def as_photographed(self) -> "CanonicalPeople":
+        """Return the same people, each shown as often as any other."""
+        return replace(self, weights=torch.full_like(self.weights, 1 / len(self)))
 
     def draw(self, n: int, rng: torch.Generator) -> Float[Tensor, "n 12 2"]:
         """Draw people by weight, half of them mirrored."""

@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -87,3 +89,31 @@ def test_the_discriminator_learns_to_tell_flat_people_apart(poses, rng):
     stage = GanStage(canonical_people(poses), config, CameraConfig(), rng)
     accuracy = [stage.advance()["discriminator_accuracy"] for _ in range(config.steps)]
     assert np.mean(accuracy[-20:]) > 0.55
+
+
+def test_a_discriminator_without_weight_does_not_learn(poses, rng):
+    config = GanConfig(steps=2, batch=16, width=16, part_weights=(1.0, 0.0, 0.5))
+    stage = GanStage(canonical_people(poses), config, CameraConfig(), rng)
+    before = copy.deepcopy(stage.discriminator)
+    stage.advance()
+    changed = {
+        part: not torch.equal(
+            getattr(stage.discriminator, part)[0].weight, getattr(before, part)[0].weight
+        )
+        for part in ("whole", "legs", "upper_body")
+    }
+    assert changed == {"whole": True, "legs": False, "upper_body": True}
+
+
+@pytest.mark.parametrize("weights", [(1.0, 0.5), (1.0, -0.5, 0.5), (0.0, 0.0, 0.0)])
+def test_weights_that_are_not_one_for_each_part_are_refused(weights):
+    with pytest.raises(ValueError, match="part_weights needs three weights"):
+        GanConfig(part_weights=weights)
+
+
+def test_people_as_photographed_are_shown_equally_often(poses, rng):
+    people = canonical_people(poses)
+    config = GanConfig(steps=2, batch=16, width=16, even_facing=False)
+    shown = GanStage(people, config, CameraConfig(), rng).people
+    assert shown.weights.max() == shown.weights.min()
+    assert people.weights.max() > people.weights.min()
