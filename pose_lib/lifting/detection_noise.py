@@ -113,10 +113,12 @@ def by_others(
     return exact + error * box[:, None, None], confidence.clamp(_LEAST_CONFIDENCE, 1)
 
 
-def _made_middles(by_openpose: Bool[Tensor, "n"], rng: torch.Generator) -> Bool[Tensor, "n 2"]:
+def _made_middles(
+    found_by_openpose: Bool[Tensor, "n"], rng: torch.Generator
+) -> Bool[Tensor, "n 2"]:
     """Draw whose neck and pelvis are made from their sides; OpenPose finds necks but no pelvis."""
-    half = _chance(len(by_openpose), 0.5, rng).expand(-1, 2)
-    return torch.where(by_openpose[:, None], torch.tensor([False, True]), half)
+    half = _chance(len(found_by_openpose), 0.5, rng).expand(-1, 2)
+    return torch.where(found_by_openpose[:, None], torch.tensor([False, True]), half)
 
 
 def _with_made_middles(
