@@ -1,12 +1,17 @@
-"""Flow: how good the people in a store are against annotated ones."""
+"""Flows: how good found people are against annotated ones, in 2D and, lifted, in 3D."""
 
 from pathlib import Path
 from typing import Any
 
 from prefect import flow
 
+from flows.extract import extract_keypoints
+from pose_lib.extraction import ExtractConfig
 from tasks.artifacts import show_report
+from tasks.evaluate import check_truth, score_pictures
 from tasks.evaluate_keypoints import facts, log_evaluation, score_store
+from tasks.extract import Ledger
+from tasks.render import check_model
 
 
 @flow(name="evaluate-keypoints", flow_run_name="evaluate {store}")
@@ -36,3 +41,32 @@ def evaluate_keypoints(
         rows, scores["notes"], pictures, key="keypoints", title=f"{store.name} against {truth.name}"
     )
     return {**scores, "run_id": run_id}
+
+
+@flow(name="evaluate-pixels", flow_run_name="evaluate {model} on {images}")
+def evaluate_pixels(
+    images: str,
+    truth: Path,
+    store: Path,
+    model: str = "bundled",
+    config: ExtractConfig = ExtractConfig(),  # noqa: B008 - frozen
+    adapt: bool = True,
+    predictions: Path | None = None,
+) -> tuple[dict[str, Any], Ledger]:
+    """Score OpenPose and a lifter together, on pictures whose people are known in 3D.
+
+    Args:
+        images: Folder, glob pattern or list of images.
+        truth: Who is in them, an npz file.
+        store: Keypoint store to make or to go on with; another lifter needs no new search.
+        model: ``bundled``, a lifter's folder, or an MLflow URI.
+        adapt: Measure bone ratios on the people found, if they are enough.
+        predictions: Where to write the lifted poses, if anywhere.
+
+    Returns:
+        The figures, and what became of the images.
+    """
+    check_truth(images, truth)
+    check_model(model)
+    ledger = extract_keypoints(images, store, config)
+    return score_pictures(store, truth, model, adapt=adapt, predictions=predictions), ledger

@@ -1,31 +1,100 @@
-"""Scoring a lifter of any origin against 3D truth."""
+"""Scoring a lifter of any origin against 3D truth: of known 2D poses, or from pictures."""
 
 import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from prefect import task
 
-from pose_lib.formats.pose_truth import read_pose_truth
+from pose_lib.convert import convert_keypoints
+from pose_lib.errors import InputError
+from pose_lib.formats.images import find_images
+from pose_lib.formats.keypoint_store import read_keypoints
+from pose_lib.formats.lifter_truth import read_lifter_truth
+from pose_lib.formats.picture_truth import read_picture_truth
 from pose_lib.formats.whole_file import write_whole
-from pose_lib.lifting.evaluate import evaluate_lifter
+from pose_lib.image_names import match_names
+from pose_lib.lifting.evaluate import evaluate_lifter, score_groups
+from pose_lib.lifting.from_pictures import FoundPeople, find_true_people, score_found
+from pose_lib.skeleton import BODY_15
 from tasks.registry import fetch_lifter
 
 
 def score_lifter(
-    truth: Path, model: str, kind: str, *, adapt: bool, predictions: Path | None = None
+    truth: Path,
+    model: str,
+    kind: str,
+    *,
+    adapt: bool,
+    poses2d: Path | None = None,
+    predictions: Path | None = None,
 ) -> dict[str, Any]:
     """Lift the 2D of a truth file and compare.
 
     Args:
+        truth: Our own npz file, VideoPose3D's Human3.6M, or MPI-INF-3DHP's folder.
         kind: ``clean`` or ``noisy``, the 2D that is lifted.
+        poses2d: VideoPose3D's 2D, with Human3.6M.
         predictions: Where to write the lifted poses, if anywhere.
     """
-    known = read_pose_truth(truth)
-    poses = known.clean if kind == "clean" else known.noisy
-    scores, lifted = evaluate_lifter(fetch_lifter(model), poses, known.joints3d, adapt=adapt)
+    known = read_lifter_truth(truth, poses2d, noisy=kind == "noisy")
+    scores, lifted = evaluate_lifter(fetch_lifter(model), known.poses, known.joints3d, adapt=adapt)
     if predictions is not None:
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, poses3d=lifted)
-        write_whole(predictions, buffer.getvalue())
+        _write_predictions(predictions, poses3d=lifted)
+    by_group = score_groups(lifted, known.joints3d, known.group, known.grouped_by)
+    return scores | dict(known.facts) | by_group
+
+
+@task(name="check-truth", task_run_name="check {truth}")
+def check_truth(images: str, truth: Path) -> None:
+    """Refuse a truth file that is none, or pictures that are not its, before looking at them."""
+    known = read_picture_truth(truth)
+    present = find_images(images).names
+    places = match_names(known.filename, present)
+    missing = [name for name, place in zip(known.filename, places, strict=True) if place is None]
+    if missing:
+        raise InputError(
+            f"{len(missing)} of the {len(known.filename)} pictures that {truth} knows are not in "
+            f"{images} (first: {missing[0]}); name the folder that holds them"
+        )
+
+
+@task(name="score-pictures", task_run_name="score {store}")
+def score_pictures(
+    store: Path, truth: Path, model: str, *, adapt: bool, predictions: Path | None = None
+) -> dict[str, Any]:
+    """Lift the people that were found in pictures and compare them with those who are there.
+
+    Args:
+        predictions: Where to write the lifted poses, if anywhere.
+
+    Returns:
+        The figures of ``score_found``; JSON can hold them.
+    """
+    keypoints, known = read_keypoints(store), read_picture_truth(truth)
+    rows = match_names(known.filename, keypoints.filename)
+    poses = convert_keypoints(keypoints.keypoints, keypoints.skeleton, BODY_15)
+    found = find_true_people(poses, keypoints.image, np.array(rows)[known.image], known)
+    if not found.matched.any():
+        raise InputError(
+            f"none of the {len(known)} people of {truth} was found among {len(poses)} in its "
+            "pictures; are they the pictures that the truth was made with?"
+        )
+    scores, lifted = score_found(fetch_lifter(model), found, known, adapt=adapt)
+    if predictions is not None:
+        _write_found(predictions, found, lifted)
     return scores
+
+
+def _write_found(path: Path, found: FoundPeople, lifted: np.ndarray) -> None:
+    """Write the lifted poses, their 2D, and the row of the true person that each one is."""
+    _write_predictions(
+        path, poses3d=lifted, poses2d=found.poses, person=np.flatnonzero(found.matched)
+    )
+
+
+def _write_predictions(path: Path, **arrays: np.ndarray) -> None:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    write_whole(path, buffer.getvalue())

@@ -1,17 +1,25 @@
 """The `poselift evaluate` commands: results against the truth."""
 
 import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from flows.commands.options import Json, Model, Store
+from flows.commands.options import ConfigFile, Json, Model, Store, Workers, pipeline_settings
 from flows.console import rounded, say, show_summary, show_table
-from flows.session import session
+from flows.session import session, session_with_workers
+from tasks.workspace import current_workspace, make_folder
 
 evaluate_app = typer.Typer(no_args_is_help=True, help="Score results against the truth.")
+
+Predictions = Annotated[
+    Path | None, typer.Option(help="Write the 3D poses there.", metavar="OUT.npz")
+]
 
 _JOINT_COLUMNS = ("annotated", "found", "pckh50", "pckh_auc", "similarity")
 
@@ -70,25 +78,96 @@ def evaluate_keypoints(
 
 @evaluate_app.command("lifter")
 def evaluate_lifter(
-    truth: Annotated[Path, typer.Option(help="3D truth.", metavar="F.npz")],
+    truth: Annotated[
+        Path,
+        typer.Option(
+            help="3D truth: an .npz of 2D and 3D, VideoPose3D's data_3d_h36m.npz, or the folder "
+            "of MPI-INF-3DHP's test set.",
+            metavar="F.npz",
+        ),
+    ],
     model: Model = "bundled",
     kind: Annotated[Input, typer.Option("--input", help="Which 2D to lift.")] = Input.CLEAN,
-    adapt: Annotated[bool, typer.Option(help="Measure bone ratios on the file's own 2D.")] = True,
-    predictions: Annotated[
-        Path | None, typer.Option(help="Write the 3D poses there.", metavar="OUT.npz")
+    poses2d: Annotated[
+        Path | None,
+        typer.Option("--poses2d", help="VideoPose3D's 2D, with data_3d_h36m.npz.", metavar="F.npz"),
     ] = None,
+    adapt: Annotated[bool, typer.Option(help="Measure bone ratios on the file's own 2D.")] = True,
+    predictions: Predictions = None,
     as_json: Json = False,
 ) -> None:
     """Score a lifter against 3D truth: PA-MPJPE without reflection and more, in mm."""
     from tasks.evaluate import score_lifter
 
-    scores = score_lifter(truth, model, kind.value, adapt=adapt, predictions=predictions)
+    scores = score_lifter(
+        truth, model, kind.value, adapt=adapt, poses2d=poses2d, predictions=predictions
+    )
+    _show_3d(scores, f"{model} on {truth.name}", as_json)
+
+
+@evaluate_app.command("pixels")
+def evaluate_pixels(
+    images: Annotated[
+        str, typer.Option(help="The pictures: folder, glob or list (.txt).", metavar="DIR")
+    ],
+    truth: Annotated[Path, typer.Option(help="Who is in them, in 2D and 3D.", metavar="truth.npz")],
+    model: Model = "bundled",
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where to keep the keypoints, to score other lifters at once; not kept by "
+            "default.",
+            metavar="S.zarr",
+        ),
+    ] = None,
+    adapt: Annotated[
+        bool, typer.Option(help="Measure bone ratios on the people found, if they are enough.")
+    ] = True,
+    predictions: Predictions = None,
+    config: ConfigFile = None,
+    workers: Workers = None,
+    as_json: Json = False,
+) -> None:
+    """Score OpenPose and a lifter together, from pictures whose people are known in 3D."""
+    settings = pipeline_settings(config).extract
+    with session_with_workers(workers), _kept_or_not(store) as keypoints:
+        from flows.evaluate import evaluate_pixels as evaluate
+
+        written = predictions.absolute() if predictions else None
+        scores, ledger = evaluate(
+            images, truth.absolute(), keypoints, model, settings, adapt, written
+        )
+    for name, reason in ledger.reasons:
+        say(f"{name}: {reason}")
+    _show_3d(scores, f"{model} on the pictures of {truth.name}", as_json)
+
+
+@contextmanager
+def _kept_or_not(store: Path | None) -> Iterator[Path]:
+    """Give the store that is named, or one for this command alone where all workers see it."""
+    if store is not None:
+        yield store.absolute()
+        return
+    home = current_workspace().home
+    make_folder(home)
+    with tempfile.TemporaryDirectory(prefix="evaluation-", dir=home) as folder:
+        yield Path(folder) / "keypoints.zarr"
+
+
+def _show_3d(scores: dict[str, Any], title: str, as_json: bool) -> None:
     if as_json:
         print(json.dumps(scores))
         return
-    per_joint = scores.pop("per_joint")
-    show_summary(f"{model} on {truth.name}", rounded(scores))
-    show_summary("PA-MPJPE by joint, mm", rounded(per_joint))
+    plain = {name: value for name, value in scores.items() if not isinstance(value, dict)}
+    show_summary(title, {n: "-" if v is None else v for n, v in rounded(plain).items()})
+    show_summary("PA-MPJPE by joint, mm", rounded(scores["per_joint"]))
+    for grouped_by in ("action", "sequence"):
+        if groups := scores.get(f"per_{grouped_by}"):
+            print()
+            rows = [*groups.items(), ("mean", scores[f"{grouped_by}_mean"])]
+            columns = list(scores[f"{grouped_by}_mean"])
+            shown = [(name, *(_number(of_one[c]) for c in columns)) for name, of_one in rows]
+            show_table((grouped_by, *columns), shown)
 
 
 def _show(scores: dict[str, Any], title: str, out: Path) -> None:

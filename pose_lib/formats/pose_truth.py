@@ -11,9 +11,9 @@ from jaxtyping import Float
 from pose_lib.convert import convert_keypoints
 from pose_lib.errors import InputError
 from pose_lib.formats.absence import nan_where_missing
+from pose_lib.formats.grouped_poses import body_15_truth
 from pose_lib.skeleton import BODY_15, BODY_25
 
-_MIDDLES = {"neck": "shoulder", "pelvis": "hip"}
 _KEYS = ("kp2d_body25", "kp2d_body25_noisy", "joints3d_cam", "joints")
 
 
@@ -45,7 +45,7 @@ def read_pose_truth(path: Path) -> PoseTruth:
         InputError: If the file is none, or an array is missing or of a wrong shape.
     """
     arrays = _read_arrays(path)
-    joints = [str(name) for name in arrays["joints"].reshape(-1)]
+    joints = tuple(str(name) for name in arrays["joints"].reshape(-1))
     n_poses = arrays["joints3d_cam"].shape[0] if arrays["joints3d_cam"].ndim else 0
     _require_shape(path, "joints3d_cam", arrays["joints3d_cam"], (n_poses, len(joints), 3))
     for key in _KEYS[:2]:
@@ -55,7 +55,7 @@ def read_pose_truth(path: Path) -> PoseTruth:
     return PoseTruth(
         clean=convert_keypoints(nan_where_missing(arrays["kp2d_body25"]), BODY_25, BODY_15),
         noisy=convert_keypoints(nan_where_missing(arrays["kp2d_body25_noisy"]), BODY_25, BODY_15),
-        joints3d=_body_15(arrays["joints3d_cam"].astype(np.float32), joints, path),
+        joints3d=body_15_truth(arrays["joints3d_cam"].astype(np.float32), joints, path),
     )
 
 
@@ -82,25 +82,3 @@ def _require_shape(path: Path, key: str, array: np.ndarray, shape: tuple[int, ..
             f"{path}: {key} must hold floating-point numbers of shape {shape}, "
             f"not {array.dtype} of shape {array.shape}"
         )
-
-
-def _body_15(
-    joints3d: Float[np.ndarray, "pose joint 3"], names: list[str], path: Path
-) -> Float[np.ndarray, "pose 15 3"]:
-    """Pick the lifter's joints by name; neck and pelvis are the middles of shoulders and hips."""
-    body = np.empty((len(joints3d), len(BODY_15), 3), dtype=np.float32)
-    for joint in BODY_15.joints:
-        if joint not in _MIDDLES:
-            body[:, BODY_15.index(joint)] = joints3d[:, _column(joint, names, path)]
-    for middle, sides in _MIDDLES.items():
-        left, right = BODY_15.index(f"left_{sides}"), BODY_15.index(f"right_{sides}")
-        body[:, BODY_15.index(middle)] = (body[:, left] + body[:, right]) / 2
-    return body - body[:, [BODY_15.index("pelvis")]]
-
-
-def _column(joint: str, names: list[str], path: Path) -> int:
-    short = joint.replace("left_", "l").replace("right_", "r")
-    for name in (joint, short):
-        if name in names:
-            return names.index(name)
-    raise InputError(f"{path}: no joint {short!r} among those it names: {', '.join(names)}")

@@ -11,6 +11,9 @@ from pose_lib.lifting.lifter import Lifter
 from pose_lib.pose_metrics import auc, joint_errors_aligned, joint_errors_scaled, mirror_rate, pck
 from pose_lib.skeleton import BODY_15
 
+GROUP_FIGURES = ("pa_mpjpe", "pa_mpjpe_reflected", "n_mpjpe", "pck150", "auc", "mirror_rate")
+"""Figures of ``score_poses`` that are given for each group of poses, too."""
+
 SCORED_JOINTS = tuple(joint for joint in BODY_15.joints if joint != "nose")
 """All but the nose: MPII, the usual training data, does not annotate one."""
 
@@ -52,23 +55,72 @@ def score_poses(
     Returns:
         In mm ``pa_mpjpe`` (without reflection), ``pa_mpjpe_reflected``, ``n_mpjpe``,
         ``pa_mpjpe_15`` (with the nose) and ``per_joint`` (as ``pa_mpjpe``, by name); as shares of
-        one ``pck150`` and ``auc`` (after scaling, as ``n_mpjpe``) and ``mirror_rate``.
+        one ``pck150`` and ``auc`` (after scaling, as ``n_mpjpe``), the same as ``pck150_13`` and
+        ``auc_13`` without the pelvis, which cannot be wrong, and ``mirror_rate``. None for
+        ``pa_mpjpe_15`` where a true nose is NaN.
     """
     scored = BODY_15.indices(SCORED_JOINTS)
     rooted, true = _rooted(poses), _rooted(truth)
     strict = joint_errors_aligned(rooted[:, scored], true[:, scored])
     reflected = joint_errors_aligned(rooted[:, scored], true[:, scored], reflect=True)
     scaled = joint_errors_scaled(rooted[:, scored], true[:, scored])
+    unrooted = np.delete(scaled, SCORED_JOINTS.index("pelvis"), axis=1)
     return {
         "pa_mpjpe": float(strict.mean()),
         "pa_mpjpe_reflected": float(reflected.mean()),
         "n_mpjpe": float(scaled.mean()),
         "pck150": pck(scaled),
         "auc": auc(scaled),
+        "pck150_13": pck(unrooted),
+        "auc_13": auc(unrooted),
         "mirror_rate": mirror_rate(strict, reflected),
-        "pa_mpjpe_15": float(joint_errors_aligned(rooted, true).mean()),
+        "pa_mpjpe_15": _with_nose(rooted, true),
         "per_joint": dict(zip(SCORED_JOINTS, map(float, strict.mean(0)), strict=True)),
     }
+
+
+def score_groups(
+    poses: Float[np.ndarray, "pose 15 3"],
+    truth: Float[np.ndarray, "pose 15 3"],
+    group: tuple[str, ...],
+    grouped_by: str,
+) -> dict[str, Any]:
+    """Score each group of poses by itself, as the protocols of Human3.6M and MPI-INF-3DHP do.
+
+    Args:
+        grouped_by: What a group is, such as ``action``; empty for no groups.
+
+    Returns:
+        ``per_action``, the figures by group, and ``action_mean``, their means over groups, each
+        group counting once; nothing without groups.
+    """
+    if not grouped_by:
+        return {}
+    names = np.array(group)
+    per_group = {
+        str(name): _group_figures(poses[names == name], truth[names == name])
+        for name in dict.fromkeys(group)
+    }
+    means = {
+        figure: float(np.mean([of_group[figure] for of_group in per_group.values()]))
+        for figure in GROUP_FIGURES
+    }
+    return {f"per_{grouped_by}": per_group, f"{grouped_by}_mean": means}
+
+
+def _group_figures(
+    poses: Float[np.ndarray, "pose 15 3"], truth: Float[np.ndarray, "pose 15 3"]
+) -> dict[str, Any]:
+    scores = score_poses(poses, truth)
+    return {"poses": len(poses)} | {figure: scores[figure] for figure in GROUP_FIGURES}
+
+
+def _with_nose(
+    rooted: Float[np.ndarray, "pose 15 3"], true: Float[np.ndarray, "pose 15 3"]
+) -> float | None:
+    if not np.isfinite(true).all():
+        return None
+    return float(joint_errors_aligned(rooted, true).mean())
 
 
 def _rooted(poses: Float[np.ndarray, "pose 15 3"]) -> Float[np.ndarray, "pose 15 3"]:

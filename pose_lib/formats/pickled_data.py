@@ -1,0 +1,143 @@
+"""Reader of dicts, lists and arrays that numpy pickled into an npz file; loads no pickle.
+
+Some data sets exist only so. An array in a pickle is a call with a shape, a number format and bytes
+for its arguments: it is read as the description that it is, and never called.
+
+Source: numpy's ``ndarray.__reduce__``, ``ndarray.__reduce_ex__`` and ``dtype.__reduce__``.
+"""
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from pose_lib.errors import InputError
+from pose_lib.formats.inert_pickle import Call, NotPlainData, described, said
+
+MAX_BYTES = 4 << 30
+"""Human3.6M's 3D poses take about 0.2 GB; far more is no data set of poses."""
+
+_ARRAYS = {
+    f"{module}._reconstruct" for module in ("numpy.core.multiarray", "numpy._core.multiarray")
+}
+_BUFFERS = {f"{module}._frombuffer" for module in ("numpy.core.numeric", "numpy._core.numeric")}
+# RuntimeError where the archive is encrypted, or compressed in a way that is not known.
+_UNREADABLE = (OSError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+_FORMAT = "numpy.dtype"
+_FORMATS = ("f2", "f4", "f8")
+
+
+def read_pickled_dict(path: Path, key: str) -> dict[str, Any]:
+    """Return the dict that an npz file holds pickled under ``key``, without loading a pickle.
+
+    Returns:
+        Dicts, lists, numbers and text as they are; arrays through ``float_array``.
+
+    Raises:
+        InputError: If there is none, or it holds more than plain data.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive, _member(archive, f"{key}.npy") as member:
+            return _dict_in_array(_skip_npy_header(member))
+    except (*_UNREADABLE, NotPlainData) as error:
+        raise InputError(f"{path}: cannot read {key!r} as plain data: {error}") from error
+
+
+def float_array(value: Any) -> np.ndarray:
+    """Return an array that a pickle describes.
+
+    Raises:
+        NotPlainData: If it describes none of floating-point numbers.
+    """
+    if not isinstance(value, Call) or value.name not in _ARRAYS | _BUFFERS:
+        raise NotPlainData(f"expected an array of numbers, not {said(value)}")
+    shape, kind, columns_first, content = (
+        _array_state(value) if value.name in _ARRAYS else _buffer_state(value)
+    )
+    if isinstance(content, str):  # of Python 2, or of protocol 2
+        content = content.encode("latin-1")
+    if not isinstance(content, bytes | bytearray):
+        raise NotPlainData("an array has no bytes")
+    try:
+        flat = np.frombuffer(bytes(content), _dtype(kind))
+        return flat.reshape(shape, order="F" if columns_first else "C")
+    except (ValueError, TypeError) as error:
+        raise NotPlainData(f"an array does not fit its shape: {error}") from error
+
+
+def items(value: Any) -> list[Any]:
+    """Return the items of a list, or of an array of objects that a pickle describes.
+
+    Raises:
+        NotPlainData: If it is neither.
+    """
+    if isinstance(value, Call) and value.name in _ARRAYS:
+        value = _array_state(value)[3]
+    if not isinstance(value, list):
+        raise NotPlainData(f"expected a list, not {said(value)}")
+    return value
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
+    if archive.getinfo(name).file_size > MAX_BYTES:
+        raise NotPlainData(f"it takes more than {MAX_BYTES >> 30} GiB")
+    return archive.open(name)
+
+
+def _skip_npy_header(member: IO[bytes]) -> IO[bytes]:
+    try:
+        version = np.lib.format.read_magic(member)
+        read = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        shape, _, dtype = read(member)
+    except (ValueError, KeyError) as error:
+        raise NotPlainData(f"its header is not numpy's: {error}") from error
+    if shape != () or not dtype.hasobject:
+        raise NotPlainData(f"expected one pickled dict, not {dtype} of shape {shape}")
+    return member
+
+
+def _dict_in_array(pickle: IO[bytes]) -> dict[str, Any]:
+    """Return the one value of a pickled array without axes, a dict."""
+    array = described(pickle, understood=_ARRAYS | _BUFFERS | {_FORMAT})
+    if not isinstance(array, Call) or array.name not in _ARRAYS:
+        raise NotPlainData(f"expected numpy's array of one dict, not {said(array)}")
+    _, _, _, content = _array_state(array)
+    if not (isinstance(content, list) and len(content) == 1 and isinstance(content[0], dict)):
+        raise NotPlainData("expected one dict")
+    return content[0]
+
+
+def _array_state(array: Call) -> tuple[tuple[int, ...], Any, bool, Any]:
+    """Return shape, number format, whether columns come first, and content."""
+    match array.state:
+        case (int(), tuple(shape), kind, columns_first, content):
+            return _checked_shape(shape), kind, bool(columns_first), content
+    raise NotPlainData("an array of numpy's lacks its description")
+
+
+def _buffer_state(array: Call) -> tuple[tuple[int, ...], Any, bool, Any]:
+    match array.arguments:
+        case (content, kind, tuple(shape), str(order)):
+            return _checked_shape(shape), kind, order == "F", content
+    raise NotPlainData("an array of numpy's lacks its description")
+
+
+def _checked_shape(shape: tuple[Any, ...]) -> tuple[int, ...]:
+    if not all(type(length) is int and length >= 0 for length in shape):
+        raise NotPlainData(f"an array has the shape {shape!r:.80}")
+    return shape
+
+
+def _dtype(kind: Any) -> np.dtype[Any]:
+    """Return a floating-point format; all others could only be a mistake."""
+    if isinstance(kind, Call) and kind.name == _FORMAT and kind.arguments:
+        name, state = kind.arguments[0], kind.state
+        byte_order = state[1] if isinstance(state, tuple) and len(state) > 1 else None
+        if name in _FORMATS and byte_order in ("<", ">"):
+            return np.dtype(f"{byte_order}{name}")
+    raise NotPlainData("an array is not of floating-point numbers")
