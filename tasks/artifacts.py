@@ -69,6 +69,12 @@ def show_report(
     create_markdown_artifact("\n\n".join(parts), key=key, description=title)
 
 
+def show_sweep(table: str, picture: Picture, *, title: str) -> None:
+    """Put a sweep's table, in Markdown, and its picture on the run's page."""
+    text = "\n\n".join([f"## {title}", table, _inline(picture)])
+    create_markdown_artifact(text, key="sweep", description=title)
+
+
 def _ledger_text(ledger: Ledger) -> str:
     counts = {status: str(count) for status, count in ledger.counts.items()}
     text = f"## {ledger.people} people in {ledger.images} images\n\n{_table(counts)}"

@@ -1,7 +1,7 @@
 """MLflow: where runs are tracked, and what a run says about where it came from."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +16,9 @@ from tasks.workspace import current_workspace, make_folder, without_password
 
 EXPERIMENT = "pose-lifting"
 
-_MOST_PARTS = 5000
+PARENT_TAG = MLFLOW_PARENT_RUN_ID
+
+_MOST_RUNS = 5000
 
 
 def connect() -> MlflowClient:
@@ -44,28 +46,30 @@ def tracked_run(
 
 
 @contextmanager
-def tracked_part(name: str, whole: Run, *, experiment: str) -> Iterator[Run]:
-    """Run the block inside a child of a run, or go on with its child of that name."""
+def tracked_part(
+    name: str, whole: str, *, experiment: str, run_id: str | None = None
+) -> Iterator[Run]:
+    """Run the block inside a new child of the run ``whole``, or go on with the run of that id."""
     connect()
-    known = [part for part in parts_of(whole, experiment) if part.info.run_name == name]
     with mlflow.start_run(
-        run_id=known[0].info.run_id if known else None,
+        run_id=run_id,
         experiment_id=_experiment_id(experiment),
         run_name=name,
-        parent_run_id=whole.info.run_id,
+        parent_run_id=whole,
         nested=True,
     ) as run:
         yield run
 
 
-def parts_of(whole: Run, experiment: str) -> list[Run]:
-    """Return the children of a run, in the order in which they began."""
+def find_runs(experiment: str, tags: Mapping[str, str]) -> list[Run]:
+    """Return the runs with these tags, in the order in which they began."""
+    wanted = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
     return list(
         connect().search_runs(
             [_experiment_id(experiment)],
-            f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{whole.info.run_id}'",
+            wanted,
             order_by=["attributes.start_time ASC"],
-            max_results=_MOST_PARTS,
+            max_results=_MOST_RUNS,
         )
     )
 

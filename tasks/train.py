@@ -2,13 +2,12 @@
 
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import mlflow
-from mlflow.entities import Run
 from prefect import task
 
 from pose_lib.formats.lifter_folder import save_lifter, save_networks
@@ -18,7 +17,15 @@ from pose_lib.lifting.train import StepReport, Training, use_one_thread
 from pose_lib.plots.figures import png_bytes, training_curves
 from tasks.progress import report_progress
 from tasks.registry import RegisteredLifter, register_lifter
-from tasks.tracking import EXPERIMENT, connect, tracked_part, tracked_run, tracking_server
+from tasks.tracking import (
+    EXPERIMENT,
+    PARENT_TAG,
+    connect,
+    find_runs,
+    tracked_part,
+    tracked_run,
+    tracking_server,
+)
 from tasks.training import (
     begun_training,
     figures,
@@ -28,6 +35,7 @@ from tasks.training import (
     of_stage,
     remember_run,
     saved_on_the_way,
+    stopwatch,
     tagged_if_sick,
     training_id,
 )
@@ -75,8 +83,7 @@ def train_lifter(data: Sequence[Path], config: TrainConfig) -> TrainedLifter:
     """Train the GAN and its lifter on 2D poses, store both networks, register the lifter.
 
     An interrupted training with the same data and settings goes on from its checkpoint in the
-    same MLflow run; so does one that its health stopped, once the limits are others. Each stage is
-    a child of that run.
+    same MLflow run; so does one that its health stopped, once the limits are others.
 
     Raises:
         SickTrainingError: If its health stops the training; the run then has a tag with the reason.
@@ -91,7 +98,7 @@ def train_lifter(data: Sequence[Path], config: TrainConfig) -> TrainedLifter:
         log_settings(poses, config)
         remember_run(run.info.run_id, place)
         with kept_if_sick(training, place):
-            _train(training, place, run)
+            _train(training, place, run.info.run_id)
         registered = _store(training, poses, run.info.run_id)
     shutil.rmtree(place)
     last = connect().get_run(run.info.run_id).data.metrics
@@ -121,31 +128,32 @@ def facts(trained: TrainedLifter) -> dict[str, str]:
     } | losses
 
 
-def _train(training: Training, place: Path, run: Run) -> None:
+def _train(training: Training, place: Path, run_id: str) -> None:
     """Train to the end; report, log and save on the way.
 
     Each stage is a run of its own besides, so that curves of several GANs can be laid over each
     other, and in an experiment of its own, so that a row in this one is a whole training.
     """
     for stage, reports in training.stages():
-        with tracked_part(stage, run, experiment=STAGES) as part, tagged_if_sick():
-            seconds = _stopwatch(part)
+        known = _stage_run(run_id, stage)
+        with (
+            tracked_part(stage, run_id, experiment=STAGES, run_id=known) as part,
+            tagged_if_sick(),
+        ):
+            seconds = stopwatch(part)
             for report in saved_on_the_way(reports, training, place):
                 if is_logged(report):
                     values = figures(report) | {"seconds": next(seconds)}
                     mlflow.log_metrics(values, step=report.stage_step)
-                    mlflow.log_metrics(
-                        of_stage(stage, values), step=report.step, run_id=run.info.run_id
-                    )
+                    mlflow.log_metrics(of_stage(stage, values), step=report.step, run_id=run_id)
                     report_progress("training", report.step, report.total_steps, _note(report))
 
 
-def _stopwatch(part: Run) -> Iterator[float]:
-    """Return how long a stage has taken each time, with what it took before an interruption."""
-    before = connect().get_run(part.info.run_id).data.metrics.get("seconds", 0.0)
-    start = time.monotonic()
-    while True:
-        yield before + time.monotonic() - start
+def _stage_run(run_id: str, stage: str) -> str | None:
+    """Return the run of a stage that was interrupted before; None for a stage that begins."""
+    parts = find_runs(STAGES, {PARENT_TAG: run_id})
+    runs = [part.info for part in parts if part.info.run_name == stage]
+    return str(runs[0].run_id) if runs else None
 
 
 def _store(training: Training, poses: TrainingPoses, run_id: str) -> RegisteredLifter:

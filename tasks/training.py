@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+from mlflow.entities import Run
 
 from pose_lib.config import config_table
 from pose_lib.errors import SickTrainingError
@@ -21,7 +22,7 @@ from pose_lib.formats.training_poses import TrainingPoses
 from pose_lib.formats.whole_file import write_whole
 from pose_lib.lifting.config import TrainConfig
 from pose_lib.lifting.train import StepReport, Training, deciding_settings
-from tasks.tracking import known_run
+from tasks.tracking import connect, known_run
 
 CHECKPOINT_SECONDS = 30.0
 LOGGED_POINTS = 300
@@ -100,6 +101,14 @@ def tagged_if_sick() -> Iterator[None]:
     except SickTrainingError as error:
         mlflow.set_tag(SICK_TAG, str(error))
         raise
+
+
+def stopwatch(run: Run) -> Iterator[float]:
+    """Yield the seconds until now, with those that the run took before an interruption."""
+    before = connect().get_run(run.info.run_id).data.metrics.get("seconds", 0.0)
+    start = time.monotonic()
+    while True:
+        yield before + time.monotonic() - start
 
 
 def is_logged(report: StepReport) -> bool:

@@ -21,3 +21,11 @@ def annotated_store(tmp_path: Path) -> Path:
     from made_up_store import make_annotated_store  # not before the annotations are checked
 
     return make_annotated_store(tmp_path)
+
+
+@pytest.fixture
+def truth(tmp_path: Path) -> Path:
+    """A file of made-up 3D truth, to score lifters against."""
+    from made_up_truth import make_truth
+
+    return make_truth(tmp_path / "truth.npz")

@@ -27,7 +27,9 @@ from pose_lib.skeleton import COCO_18, MPII_16
 from tasks.extract import provenance
 
 HEAVY = {"torch", "prefect", "mlflow", "dask", "distributed", "cv2", "zarr", "matplotlib"}
-PROGRESS = re.compile(r"(start|detection|evaluation|overlays|training|3D figures): \d+ of \d+")
+PROGRESS = re.compile(
+    r"(start|detection|evaluation|overlays|training|sweep|3D figures): \d+ of \d+"
+)
 
 
 def _commands(group, path=()):
@@ -112,6 +114,13 @@ def test_the_printed_config_is_the_default_and_can_be_read(poselift, tmp_path):
         ("train few.npz", "too few people"),
         ("train full.zarr", "full.zarr"),
         ("train few.npz --config unknown_training.toml", "stepps"),
+        ("sweep missing.toml few.npz", "missing.toml"),
+        ("sweep broken.toml few.npz", "broken.toml"),
+        ("sweep sweep.toml missing.npz", "missing.npz"),
+        ("sweep sweep.toml few.npz", "too few people"),
+        ("sweep sweep.toml few.npz --truth wrong_keys.npz", "wrong_keys.npz"),
+        ("sweep sweep.toml few.npz --seeds one", "'one'"),
+        ("sweep wrong_sweep.toml few.npz", "flexoin_weight"),
         ("lift pictures --out out --model nowhere", "nowhere"),
         ("lift full.zarr --out out --model nowhere", "nowhere"),
         ("lift full.zarr --out file", "file"),
@@ -219,6 +228,8 @@ def materials(tmp_path):
     (tmp_path / "broken.toml").write_text("n_people = = 2")
     (tmp_path / "unknown.toml").write_text("[extract.openpose]\ninput_heigth = 176")
     (tmp_path / "unknown_training.toml").write_text("[train.gan]\nstepps = 1")
+    (tmp_path / "sweep.toml").write_text("[variants.ours]")
+    (tmp_path / "wrong_sweep.toml").write_text("[variants.ours]\ngan.flexoin_weight = 0")
     (tmp_path / "wrong_type.toml").write_text('[train.gan]\nsteps = "many"')
     _write_arrays(tmp_path)
     _write_store(tmp_path / "full.zarr")

@@ -10,7 +10,7 @@ from pose_lib.lifting.config import HealthConfig
 from pose_lib.sample import sample_poses
 from tasks import training
 from tasks.progress import progress_to
-from tasks.tracking import EXPERIMENT, connect, parts_of
+from tasks.tracking import EXPERIMENT, PARENT_TAG, connect, find_runs
 from tasks.train import STAGES, check_training_data, train_lifter
 
 DATA = [sample_poses()]
@@ -116,7 +116,7 @@ def test_of_a_training_without_hope_nothing_is_kept(workspace, tiny):
 
 
 def _stages(run_id):
-    return parts_of(connect().get_run(run_id), STAGES)
+    return find_runs(STAGES, {PARENT_TAG: run_id})
 
 
 def _train_until(step, config):

@@ -1,0 +1,238 @@
+"""A sweep as Prefect tasks: a parent run in MLflow, a child for each training, one table."""
+
+import hashlib
+import shutil
+import statistics
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import mlflow
+from mlflow.entities import Run
+from prefect import task
+
+from pose_lib.errors import InputError, SickTrainingError
+from pose_lib.formats.lifter_folder import save_lifter
+from pose_lib.formats.pose_truth import read_pose_truth
+from pose_lib.formats.sweep_files import (
+    CSV_FILE,
+    MARKDOWN_FILE,
+    read_sweep,
+    sweep_csv,
+    sweep_markdown,
+)
+from pose_lib.formats.training_poses import TrainingPoses, read_training_poses
+from pose_lib.formats.whole_file import write_whole
+from pose_lib.lifting.sweep import FIGURES, Outcome, Sweep, Trial, rows_of
+from pose_lib.lifting.train import Training, use_one_thread
+from pose_lib.plots.figures import png_bytes
+from pose_lib.plots.sweep_bars import sweep_figure
+from tasks.artifacts import MAX_PICTURE_BYTES, Picture, show_sweep
+from tasks.evaluate import score_lifter
+from tasks.tracking import (
+    PARENT_TAG,
+    connect,
+    download,
+    find_runs,
+    tracked_part,
+    tracked_run,
+)
+from tasks.training import (
+    begun_training,
+    figures,
+    is_logged,
+    kept_if_sick,
+    log_settings,
+    of_stage,
+    remember_run,
+    saved_on_the_way,
+    stopwatch,
+    tagged_if_sick,
+    training_id,
+)
+from tasks.workspace import current_workspace
+
+EXPERIMENT = "pose-lifting-sweeps"
+FIGURE_FILE = "sweep.png"
+
+_LIFTER, _TRUTH_TAG = "lifter", "truth_digest"
+_JUDGED = ("mirror_share", "depth_spread")  # of the health of each GAN, at its end
+_LAST_ERRORS = 10  # of those logged, since one batch alone says little
+
+
+@dataclass(frozen=True)
+class PlannedSweep:
+    """A sweep, ready to run.
+
+    Attributes:
+        name: The sweep file's, which is the name of its MLflow run.
+        data_digest: Of the 2D poses.
+    """
+
+    name: str
+    sweep: Sweep
+    data_digest: str
+
+
+@task(name="plan-sweep", task_run_name="plan {file}")
+def plan_sweep(
+    file: Path, data: Sequence[Path], truth: Path | None, seeds: Sequence[int] | None
+) -> PlannedSweep:
+    """Read everything that a sweep needs, so that bad input fails before long work.
+
+    Args:
+        seeds: In place of the file's own.
+    """
+    sweep = read_sweep(file)
+    if truth is not None:
+        read_pose_truth(truth)
+    try:
+        chosen = Sweep(sweep.variants, tuple(seeds)) if seeds else sweep
+    except ValueError as error:
+        raise InputError(f"--seeds: {error}") from error
+    return PlannedSweep(file.stem, chosen, read_training_poses(data).digest)
+
+
+@contextmanager
+def tracked_sweep(planned: PlannedSweep) -> Iterator[str]:
+    """Have the sweep's MLflow run for the block; go on with it where it was begun before.
+
+    It is told by its name and its data: whoever adds a variant finds it in the same run.
+    """
+    known = _known_sweep(planned)
+    with tracked_run(planned.name, known, experiment=EXPERIMENT) as run:
+        mlflow.set_tags(_identity(planned))
+        yield str(run.info.run_id)
+
+
+@task(name="try-settings", task_run_name="{trial.name}")
+def run_trial(trial: Trial, data: Sequence[Path], truth: Path | None, whole: str) -> Outcome:
+    """Train a lifter and score it; of one that is trained already, only what is missing.
+
+    A training that its health stops is an outcome like others.
+
+    Args:
+        truth: 3D truth to score against, if there is any. It decides nothing.
+        whole: The sweep's MLflow run.
+    """
+    use_one_thread()
+    poses = read_training_poses(data)
+    trial_id = f"{training_id(poses, trial.config)}-{version('poselift')}"
+    finished = _finished_trial(whole, trial_id)
+    try:
+        run_id = finished or _train(trial, trial_id, poses, whole)
+    except SickTrainingError as error:
+        return Outcome(trial, {}, sick=str(error))
+    if truth is not None:
+        _score(run_id, truth)
+    metrics = connect().get_run(run_id).data.metrics
+    return Outcome(trial, {name: metrics[name] for name in FIGURES if name in metrics})
+
+
+@task(name="report-sweep")
+def report_sweep(outcomes: Sequence[Outcome], title: str, out: Path | None) -> str:
+    """Put table and figure into the current MLflow run, on the flow run's page and, if wanted, out.
+
+    Returns:
+        The table as Markdown.
+    """
+    rows = rows_of(outcomes)
+    figure = sweep_figure(rows)
+    table = sweep_markdown(outcomes)
+    files = {
+        CSV_FILE: sweep_csv(outcomes).encode(),
+        MARKDOWN_FILE: table.encode(),
+        FIGURE_FILE: png_bytes(figure),
+    }
+    with TemporaryDirectory() as temporary:
+        for folder in (Path(temporary), *([out] if out else [])):
+            for name, content in files.items():
+                write_whole(folder / name, content)
+        mlflow.log_artifacts(temporary)
+    mlflow.set_tag("mlflow.note.content", table)
+    picture = Picture("means and seeds", png_bytes(figure, max_bytes=MAX_PICTURE_BYTES))
+    show_sweep(table, picture, title=title)
+    return table
+
+
+def _train(trial: Trial, trial_id: str, poses: TrainingPoses, whole: str) -> str:
+    """Train to the end in a child run of the sweep's; return its id."""
+    place = current_workspace().checkpoints / f"sweep-{trial_id}"
+    training, run_id = begun_training(poses, trial.config, place)
+    with (
+        tracked_part(trial.name, whole, experiment=EXPERIMENT, run_id=run_id) as run,
+        tagged_if_sick(),
+    ):
+        log_settings(poses, trial.config)
+        mlflow.set_tags({"trial": trial_id, "variant": trial.variant})
+        remember_run(run.info.run_id, place)
+        with kept_if_sick(training, place):
+            _advance(training, place, run)
+        with TemporaryDirectory() as folder:
+            save_lifter(training.lifter(), Path(folder))
+            mlflow.log_artifacts(folder, _LIFTER)
+    shutil.rmtree(place)
+    return str(run.info.run_id)
+
+
+def _advance(training: Training, place: Path, run: Run) -> None:
+    """Train to the end; log the curves, then the figures that the table wants."""
+    seconds = stopwatch(run)
+    for report in saved_on_the_way(training.steps(), training, place):
+        if is_logged(report):
+            values = of_stage(report.stage, figures(report)) | {"seconds": next(seconds)}
+            mlflow.log_metrics(values, step=report.step)
+    n_generators = training.config.gan.n_generators
+    mlflow.log_metrics(_last_error(run.info.run_id) | _judged(run.info.run_id, n_generators))
+
+
+def _last_error(run_id: str) -> dict[str, float]:
+    history = connect().get_metric_history(run_id, "refine/joint_error")
+    errors = {point.step: point.value for point in history}  # a resumed run logs some twice
+    latest = [errors[step] for step in sorted(errors)[-_LAST_ERRORS:]]
+    return {"joint_error": statistics.fmean(latest)} if latest else {}
+
+
+def _judged(run_id: str, n_generators: int) -> dict[str, float]:
+    """Return the means of the generators' last health."""
+    metrics = connect().get_run(run_id).data.metrics
+    return {
+        name: statistics.fmean(
+            metrics[f"gan_{number}/health/{name}"] for number in range(1, n_generators + 1)
+        )
+        for name in _JUDGED
+    }
+
+
+def _score(run_id: str, truth: Path) -> None:
+    """Score a trained lifter on clean and noisy 2D, unless that was done before."""
+    client, digest = connect(), hashlib.sha256(truth.read_bytes()).hexdigest()
+    if client.get_run(run_id).data.tags.get(_TRUTH_TAG) == digest:
+        return
+    with TemporaryDirectory() as folder:
+        lifter = str(download(f"runs:/{run_id}/{_LIFTER}", Path(folder)))
+        clean, noisy = (
+            score_lifter(truth, lifter, kind, adapt=False) for kind in ("clean", "noisy")
+        )
+    scores = {name: clean[name] for name in FIGURES if name in clean}
+    scores["noisy_pa_mpjpe"] = noisy["pa_mpjpe"]
+    mlflow.log_metrics(scores, run_id=run_id)
+    client.set_tag(run_id, _TRUTH_TAG, digest)
+
+
+def _known_sweep(planned: PlannedSweep) -> str | None:
+    found = find_runs(EXPERIMENT, _identity(planned))
+    return str(found[0].info.run_id) if found else None
+
+
+def _identity(planned: PlannedSweep) -> dict[str, str]:
+    return {"sweep": planned.name, "data_digest": planned.data_digest}
+
+
+def _finished_trial(whole: str, trial_id: str) -> str | None:
+    wanted = {PARENT_TAG: whole, "trial": trial_id}
+    found = [run.info for run in find_runs(EXPERIMENT, wanted) if run.info.status == "FINISHED"]
+    return str(found[0].run_id) if found else None
