@@ -59,6 +59,8 @@ def resect(
     """
     if len(points) < _FEWEST_POINTS:
         raise InputError(f"{len(points)} points tell no camera, {_FEWEST_POINTS} are needed")
+    if not (points.std() > 0 and pixels.std() > 0):
+        raise InputError("no camera is told by points that coincide, or are NaN")
     some = slice(None, None, -(-len(points) // _ENOUGH_POINTS))
     points, pixels = points[some].astype(np.float64), pixels[some].astype(np.float64)
     try:
@@ -68,7 +70,7 @@ def resect(
         near = distances <= _OUTLIERS_FROM * rough.residual
         return _fitted(points[near], pixels[near], _PLAIN_LENS)[0]
     except (cv2.error, np.linalg.LinAlgError) as error:
-        raise InputError(f"no camera sees the 3D points at these pixels: {error!s:.80}") from error
+        raise InputError("no camera sees the 3D points at these pixels") from error
 
 
 def _fitted(

@@ -42,6 +42,8 @@ def score_lifter(
     scores, lifted = evaluate_lifter(fetch_lifter(model), known.poses, known.joints3d, adapt=adapt)
     if predictions is not None:
         _write_predictions(predictions, poses3d=lifted)
+    if not known.grouped_by:
+        return scores
     by_group = score_groups(lifted, known.joints3d, known.group, known.grouped_by)
     return scores | dict(known.facts) | by_group
 

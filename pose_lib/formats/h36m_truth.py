@@ -150,10 +150,12 @@ def _camera(clips: list[_Clip], number: int, skeleton: Skeleton, poses2d: Path) 
     pixels = [take(clip.views[number], skeleton.indices(shared)).reshape(-1, 2) for clip in clips]
     known = np.isfinite(np.concatenate(pixels)).all(1)
     seen = np.concatenate(pixels)[known]
-    camera = resect(np.concatenate(points)[known], seen)
+    doubt = "are both files of the same recordings?"
+    try:
+        camera = resect(np.concatenate(points)[known], seen)
+    except InputError as error:
+        raise InputError(f"{poses2d}, camera {number + 1}: {error}; {doubt}") from error
     if not camera.residual < _MISFIT * seen.std():
-        raise InputError(
-            f"{poses2d}: the 2D of camera {number + 1} is {camera.residual:.0f} pixels off the 3D; "
-            "are both files of the same recordings?"
-        )
+        off = f"the 2D is {camera.residual:.0f} pixels off the 3D"
+        raise InputError(f"{poses2d}, camera {number + 1}: {off}; {doubt}")
     return camera

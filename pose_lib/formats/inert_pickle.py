@@ -12,7 +12,7 @@ Source: Python's ``pickletools``, which documents every instruction.
 import pickletools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import Any
 
 
 class NotPlainData(ValueError):  # noqa: N818 - what the pickle is
@@ -33,7 +33,7 @@ class Call:
     state: Any = None
 
 
-def described(pickle: IO[bytes], *, understood: set[str]) -> Any:
+def described(pickle: bytes, *, understood: set[str]) -> Any:
     """Return the value that a pickle describes, with ``Call`` for what it would call.
 
     Args:
@@ -127,6 +127,8 @@ class _Machine:
             raise NotPlainData("its instructions do not fit together")
         if called.text == _BYTES_AS_TEXT:
             self.stack.append(arguments[0])
+        elif called.text == _NO_BYTES and not arguments:
+            self.stack.append(b"")
         elif called.text in self.understood:
             self.stack.append(Call(called.text, arguments))
         else:
@@ -142,6 +144,8 @@ class _Machine:
 
 _BYTES_AS_TEXT = "_codecs.encode"
 """How protocol 2 writes bytes: as text, each letter a byte, to be encoded as latin-1."""
+_NO_BYTES = "__builtin__.bytes"
+"""How it writes none."""
 
 _NUMBERS = {"BININT", "BININT1", "BININT2", "LONG1", "LONG4", "BINFLOAT"}
 _TEXTS = {"BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINSTRING", "SHORT_BINSTRING"}

@@ -6,10 +6,11 @@ for its arguments: it is read as the description that it is, and never called.
 Source: numpy's ``ndarray.__reduce__``, ``ndarray.__reduce_ex__`` and ``dtype.__reduce__``.
 """
 
+import io
 import zipfile
 import zlib
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -39,8 +40,7 @@ def read_pickled_dict(path: Path, key: str) -> dict[str, Any]:
         InputError: If there is none, or it holds more than plain data.
     """
     try:
-        with zipfile.ZipFile(path) as archive, _member(archive, f"{key}.npy") as member:
-            return _dict_in_array(_skip_npy_header(member))
+        return _dict_in_array(_pickle_in_npy(_member(path, f"{key}.npy")))
     except (*_UNREADABLE, NotPlainData) as error:
         raise InputError(f"{path}: cannot read {key!r} as plain data: {error}") from error
 
@@ -80,28 +80,31 @@ def items(value: Any) -> list[Any]:
     return value
 
 
-def _member(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
-    if archive.getinfo(name).file_size > MAX_BYTES:
-        raise NotPlainData(f"it takes more than {MAX_BYTES >> 30} GiB")
-    return archive.open(name)
+def _member(path: Path, name: str) -> bytes:
+    with zipfile.ZipFile(path) as archive:
+        if archive.getinfo(name).file_size > MAX_BYTES:
+            raise NotPlainData(f"it takes more than {MAX_BYTES >> 30} GiB")
+        return archive.read(name)
 
 
-def _skip_npy_header(member: IO[bytes]) -> IO[bytes]:
+def _pickle_in_npy(content: bytes) -> bytes:
+    """Return what follows the header of an array of one object; the header is no pickle."""
+    file = io.BytesIO(content)
     try:
-        version = np.lib.format.read_magic(member)
+        version = np.lib.format.read_magic(file)
         read = {
             (1, 0): np.lib.format.read_array_header_1_0,
             (2, 0): np.lib.format.read_array_header_2_0,
         }[version]
-        shape, _, dtype = read(member)
+        shape, _, dtype = read(file)
     except (ValueError, KeyError) as error:
         raise NotPlainData(f"its header is not numpy's: {error}") from error
     if shape != () or not dtype.hasobject:
         raise NotPlainData(f"expected one pickled dict, not {dtype} of shape {shape}")
-    return member
+    return file.read()
 
 
-def _dict_in_array(pickle: IO[bytes]) -> dict[str, Any]:
+def _dict_in_array(pickle: bytes) -> dict[str, Any]:
     """Return the one value of a pickled array without axes, a dict."""
     array = described(pickle, understood=_ARRAYS | _BUFFERS | {_FORMAT})
     if not isinstance(array, Call) or array.name not in _ARRAYS:

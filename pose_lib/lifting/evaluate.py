@@ -11,11 +11,10 @@ from pose_lib.lifting.lifter import Lifter
 from pose_lib.pose_metrics import auc, joint_errors_aligned, joint_errors_scaled, mirror_rate, pck
 from pose_lib.skeleton import BODY_15
 
-GROUP_FIGURES = ("pa_mpjpe", "pa_mpjpe_reflected", "n_mpjpe", "pck150", "auc", "mirror_rate")
-"""Figures of ``score_poses`` that are given for each group of poses, too."""
-
 SCORED_JOINTS = tuple(joint for joint in BODY_15.joints if joint != "nose")
 """All but the nose: MPII, the usual training data, does not annotate one."""
+
+_FIGURES = ("pa_mpjpe", "pa_mpjpe_reflected", "n_mpjpe", "pck150", "auc", "mirror_rate")
 
 
 def evaluate_lifter(
@@ -55,24 +54,20 @@ def score_poses(
     Returns:
         In mm ``pa_mpjpe`` (without reflection), ``pa_mpjpe_reflected``, ``n_mpjpe``,
         ``pa_mpjpe_15`` (with the nose) and ``per_joint`` (as ``pa_mpjpe``, by name); as shares of
-        one ``pck150`` and ``auc`` (after scaling, as ``n_mpjpe``), the same as ``pck150_13`` and
-        ``auc_13`` without the pelvis, which cannot be wrong, and ``mirror_rate``. None for
-        ``pa_mpjpe_15`` where a true nose is NaN.
+        one ``pck150`` and ``auc`` (after scaling, as ``n_mpjpe``) and ``mirror_rate``.
+        None for ``pa_mpjpe_15`` where a true nose is NaN.
     """
     scored = BODY_15.indices(SCORED_JOINTS)
     rooted, true = _rooted(poses), _rooted(truth)
     strict = joint_errors_aligned(rooted[:, scored], true[:, scored])
     reflected = joint_errors_aligned(rooted[:, scored], true[:, scored], reflect=True)
     scaled = joint_errors_scaled(rooted[:, scored], true[:, scored])
-    unrooted = np.delete(scaled, SCORED_JOINTS.index("pelvis"), axis=1)
     return {
         "pa_mpjpe": float(strict.mean()),
         "pa_mpjpe_reflected": float(reflected.mean()),
         "n_mpjpe": float(scaled.mean()),
         "pck150": pck(scaled),
         "auc": auc(scaled),
-        "pck150_13": pck(unrooted),
-        "auc_13": auc(unrooted),
         "mirror_rate": mirror_rate(strict, reflected),
         "pa_mpjpe_15": _with_nose(rooted, true),
         "per_joint": dict(zip(SCORED_JOINTS, map(float, strict.mean(0)), strict=True)),
@@ -88,31 +83,42 @@ def score_groups(
     """Score each group of poses by itself, as the protocols of Human3.6M and MPI-INF-3DHP do.
 
     Args:
-        grouped_by: What a group is, such as ``action``; empty for no groups.
+        grouped_by: What a group is, such as ``action``.
 
     Returns:
-        ``per_action``, the figures by group, and ``action_mean``, their means over groups, each
-        group counting once; nothing without groups.
+        ``per_action``, the figures by group; ``action_mean``, their means over groups, each group
+        counting once; and ``pck150_13`` and ``auc_13`` of all poses together, which leave out the
+        pelvis: there poses are aligned, so that it is never wrong.
     """
-    if not grouped_by:
-        return {}
     names = np.array(group)
     per_group = {
         str(name): _group_figures(poses[names == name], truth[names == name])
         for name in dict.fromkeys(group)
     }
+    figures = per_group[group[0]]
     means = {
         figure: float(np.mean([of_group[figure] for of_group in per_group.values()]))
-        for figure in GROUP_FIGURES
+        for figure in figures
+        if figure != "poses"
     }
-    return {f"per_{grouped_by}": per_group, f"{grouped_by}_mean": means}
+    grouped = {f"per_{grouped_by}": per_group, f"{grouped_by}_mean": means}
+    return _without_pelvis(poses, truth) | grouped
 
 
 def _group_figures(
     poses: Float[np.ndarray, "pose 15 3"], truth: Float[np.ndarray, "pose 15 3"]
 ) -> dict[str, Any]:
     scores = score_poses(poses, truth)
-    return {"poses": len(poses)} | {figure: scores[figure] for figure in GROUP_FIGURES}
+    plain = {figure: scores[figure] for figure in _FIGURES}
+    return {"poses": len(poses)} | plain | _without_pelvis(poses, truth)
+
+
+def _without_pelvis(
+    poses: Float[np.ndarray, "pose 15 3"], truth: Float[np.ndarray, "pose 15 3"]
+) -> dict[str, float]:
+    joints = BODY_15.indices(tuple(joint for joint in SCORED_JOINTS if joint != "pelvis"))
+    errors = joint_errors_scaled(_rooted(poses)[:, joints], _rooted(truth)[:, joints])
+    return {"pck150_13": pck(errors), "auc_13": auc(errors)}
 
 
 def _with_nose(
