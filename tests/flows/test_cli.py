@@ -22,11 +22,16 @@ from pose_lib.formats.keypoint_store import open_store, publish, read_keypoints,
 from pose_lib.formats.npy_pair import read_npy_pair
 from pose_lib.formats.openpose_json import read_openpose
 from pose_lib.keypoints import ImageStatus, People
-from pose_lib.sample import sample_images
+from pose_lib.sample import sample_images, sample_poses
 from pose_lib.skeleton import COCO_18, MPII_16
 from tasks.extract import provenance
 
 HEAVY = {"torch", "prefect", "mlflow", "dask", "distributed", "cv2", "zarr", "matplotlib"}
+SICK_TRAINING = """
+[train]
+gan = { n_generators = 1, steps = 6, batch = 16, width = 16 }
+health = { every = 2, begin = 0, patience = 2, spread_lowest = 1 }
+"""
 PROGRESS = re.compile(
     r"(start|detection|evaluation|overlays|training|sweep|3D figures): \d+ of \d+"
 )
@@ -201,6 +206,15 @@ def test_every_odd_picture_has_a_row_and_an_export_of_its_own(api, poselift, mat
         assert poselift("export", "full.zarr", "--to", kind, "--out", kind).status == 0
         assert read(tmp_path / kind).n_people == keypoints.n_people
     assert len(list((tmp_path / "openpose").rglob("*_keypoints.json"))) == len(found)
+
+
+def test_a_sick_training_ends_with_1_and_one_line_that_says_why(api, poselift, tmp_path):
+    (tmp_path / "sick.toml").write_text(SICK_TRAINING)
+    outcome = poselift("train", sample_poses(), "--config", "sick.toml", "--json")
+    assert (outcome.status, outcome.out) == (1, "")
+    line = _only_line(outcome.err)
+    assert "gan 1 at step 4 of 6: poses come out flat" in line
+    assert "health.spread_lowest is 1" in line
 
 
 def test_images_without_people_give_pages_without_people(api, poselift, materials):
