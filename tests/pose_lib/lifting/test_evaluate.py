@@ -1,11 +1,12 @@
 import json
 
 import numpy as np
+import pytest
 import torch
 from made_people import TABLE, photographed, walking_bones
 
 from pose_lib.lifting.bones import joints_of
-from pose_lib.lifting.evaluate import SCORED_JOINTS, evaluate_lifter, score_poses
+from pose_lib.lifting.evaluate import SCORED_JOINTS, evaluate_lifter, score_groups, score_poses
 from pose_lib.lifting.lifter import Lifter
 from pose_lib.lifting.networks import Regressor
 from pose_lib.skeleton import BODY_15
@@ -81,3 +82,33 @@ def test_where_too_few_tell_proportions_people_are_lifted_as_strangers():
     figures, lifted = evaluate_lifter(lifter, poses, truth, adapt=True)
     assert figures["adapted_on"] == 0
     np.testing.assert_array_equal(lifted, lifter.lift(poses).poses3d)
+
+
+def test_each_group_is_scored_by_itself_and_counts_once_in_the_mean():
+    _, truth = people(30)
+    mirrored = truth * np.float32([1, 1, -1])
+    group = ("Sitting",) * 20 + ("Walking",) * 10
+    poses = np.where((np.arange(30) < 20)[:, None, None], truth, mirrored)
+    scores = score_groups(poses, truth, group, "action")
+    sitting, walking = scores["per_action"]["Sitting"], scores["per_action"]["Walking"]
+    assert (sitting["poses"], walking["poses"]) == (20, 10)
+    assert sitting["pa_mpjpe"] < 0.01 < 20 < walking["pa_mpjpe"]
+    assert scores["action_mean"]["pa_mpjpe"] == (sitting["pa_mpjpe"] + walking["pa_mpjpe"]) / 2
+    json.dumps(scores)
+
+
+def test_the_pelvis_can_be_left_out_where_being_right_is_no_merit():
+    _, truth = people(30)
+    upside_down = truth * np.float32([1, -1, 1])
+    right = 14 * score_poses(upside_down, truth)["pck150"]
+    without = score_groups(upside_down, truth, ("TS1",) * 30, "sequence")
+    assert right >= 1
+    assert 13 * without["pck150_13"] == pytest.approx(right - 1)
+
+
+def test_where_nobody_knows_the_nose_the_figure_with_it_is_left_out():
+    _, truth = people(30)
+    truth[:, BODY_15.index("nose")] = np.nan
+    scores = score_poses(np.nan_to_num(truth), truth)
+    assert scores["pa_mpjpe"] < 0.01
+    assert scores["pa_mpjpe_15"] is None
