@@ -19,14 +19,16 @@ def write_lifted_poses(path: Path, keypoints: Keypoints, lifted: LiftedPoses) ->
     """Write an npz with one row per person, in the order of ``keypoints``.
 
     It holds ``poses3d`` (person, 15, 3) unitless, camera frame, pelvis at the origin, NaN where
-    refused; ``filled`` (person, 15); ``refused``, why; ``filename`` and ``image``, where the
-    person was found; ``keypoints`` as detected; ``joints`` and ``keypoint_joints``, the names.
+    refused; ``spread`` (person, 15), how far from the true joint to expect each; ``filled``
+    (person, 15); ``refused``, why; ``filename`` and ``image``, where the person was found;
+    ``keypoints`` as detected; ``joints`` and ``keypoint_joints``, the names.
     """
     filenames = np.array(keypoints.filename, dtype=np.str_)
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer,
         poses3d=lifted.poses3d,
+        spread=lifted.spread,
         filled=lifted.filled,
         refused=np.array(lifted.refused, dtype=np.str_),
         filename=filenames[keypoints.image],
@@ -47,7 +49,7 @@ def read_lifted_poses(path: Path) -> LiftedPoses:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             refused = tuple(str(reason) for reason in arrays["refused"])
-            return LiftedPoses(arrays["poses3d"], arrays["filled"], refused)
+            return LiftedPoses(arrays["poses3d"], arrays["filled"], refused, arrays["spread"])
     except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
         raise InputError(f"cannot read 3D poses from {path}: {error}") from error
 

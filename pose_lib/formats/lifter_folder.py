@@ -26,7 +26,7 @@ from pose_lib.lifting.state import Tensors, packed
 from pose_lib.lifting.train import Checkpoint
 from pose_lib.skeleton import BODY_15
 
-SCHEMA = "poselift-lifter/1"
+SCHEMA = "poselift-lifter/2"
 CHECKPOINT_SCHEMA = "poselift-checkpoint/1"
 WEIGHTS, DESCRIPTION = "lifter.safetensors", "lifter.json"
 CHECKPOINT = "checkpoint.safetensors"

@@ -141,6 +141,8 @@ class RefineConfig:
         person_spread: Log-normal spread between people of one source, never told to the lifter.
         nose_forward: Largest distance of the nose in front of the neck-to-nose bone, in trunk
             lengths; MPII has no nose and its stand-in lies on the head's axis.
+        other_legs_share: Share of people who get the legs of somebody else, facing alike.
+        other_arm_share: Share of people's arms that are somebody else's, facing alike.
         told_share: Share of people whose source's proportions are told to the lifter.
         noise: How the people are detected.
     """
@@ -154,12 +156,14 @@ class RefineConfig:
     bone_spread: float = 0.04
     person_spread: float = 0.03
     nose_forward: float = 0.15
+    other_legs_share: float = 0.5
+    other_arm_share: float = 0.3
     told_share: float = 0.6
     noise: NoiseConfig = field(default_factory=NoiseConfig)
 
     def __post_init__(self) -> None:
         _require_positive(self, "steps", "batch", "width", "learning_rate", "hidden_learning_rate")
-        _require_shares(self, "told_share")
+        _require_shares(self, "other_legs_share", "other_arm_share", "told_share")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ _QUINTIC = (3.4445, -4.7750, 2.0315)
 
 
 class Muon:
-    """Steps for square matrices of one size.
+    """Steps for square matrices of one size, alone or in stacks of one shape.
 
     Attributes:
         momentum: The running mean of the gradients, all matrices stacked; its only memory.
@@ -34,7 +34,7 @@ class Muon:
             weight.sub_(update, alpha=rate)
 
 
-def orthogonalized(matrices: Float[Tensor, "matrix n n"]) -> Float[Tensor, "matrix n n"]:
+def orthogonalized(matrices: Float[Tensor, "*matrix n n"]) -> Float[Tensor, "*matrix n n"]:
     """Return matrices with the same singular vectors and singular values all near one.
 
     Five rounds of a Newton-Schulz iteration leave them between about 0.7 and 1.2.

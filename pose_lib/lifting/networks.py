@@ -12,13 +12,19 @@ from torch.nn import functional
 
 from pose_lib.lifting.bones import BONES, LEGS, UPPER_BODY, bone_indices, depth_bound, joints_of
 from pose_lib.lifting.observation import N_FEATURES, Observation, features
-from pose_lib.skeleton import BODY_15
+from pose_lib.skeleton import BODY_15, mirrored_name
 
 N_BONES = len(BONES)
 FREE_JOINTS = tuple(joint for joint in BODY_15.joints if joint not in ("neck", "pelvis"))
 """Joints with a place of their own; neck and pelvis are the middles of shoulders and hips."""
 
+RADIUS_SHARES = (0.5, 0.68, 0.8, 0.9, 0.95)
+"""Shares of the true joints that ``Regressor.radii`` tell a distance for."""
+
 _SLOPE = 0.1
+_N_BLOCKS = 2
+_LOG_SPREAD = (-7.0, 3.0)  # from less than a millimeter to far more than a body
+_FREE_MIRROR = [FREE_JOINTS.index(mirrored_name(joint)) for joint in FREE_JOINTS]
 
 
 class ResidualBlock(nn.Module):
@@ -76,43 +82,125 @@ class Discriminator(nn.Module):
         return torch.cat(logits, dim=1)
 
 
+class MirroredLinear(nn.Module):
+    """A dense layer over a person's features and, side by side, those of the mirror image.
+
+    It does to one what it does to the other, so that swapping them before or after is the same.
+    On their sum and on their difference it therefore acts as two matrices of its own, which are
+    the weights here.
+    Source: Cohen and Welling 2016, arXiv:1602.07576, for the group of two.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(2, width, width))
+        self.bias = nn.Parameter(torch.empty(width))
+
+    def forward(self, pair: Float[Tensor, "pose pair"]) -> Float[Tensor, "pose pair"]:
+        on_sum, on_difference = self.weight
+        own, other = (on_sum + on_difference) / 2, (on_sum - on_difference) / 2
+        both = torch.cat([torch.cat([own, other], 1), torch.cat([other, own], 1)])
+        return functional.linear(pair, both, self.bias.repeat(2))
+
+
+class MirroredBlock(nn.Module):
+    """Two mirrored layers beside a skip connection."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = MirroredLinear(width)
+        self.second = MirroredLinear(width)
+
+    def forward(self, pair: Float[Tensor, "pose pair"]) -> Float[Tensor, "pose pair"]:
+        inner = functional.leaky_relu(self.first(pair), _SLOPE)
+        return pair + functional.leaky_relu(self.second(inner), _SLOPE)
+
+
 class Regressor(nn.Module):
     """Stage 2's lifter: incomplete, noisy 2D people in, whole 3D poses out.
 
-    Carries the table of bone lengths that its inputs are divided by.
+    Mirrored people come out as mirrored poses, exactly: the network looks at a person and at the
+    mirror image at once.
+
+    Attributes:
+        table: Bone lengths that its inputs are divided by.
+        radii: By how much to multiply a joint's spread for a distance that holds the true joint
+            in each of ``RADIUS_SHARES`` of the cases; NaN until measured.
     """
 
     table: Tensor
+    radii: Tensor
 
     def __init__(self, table: Float[Tensor, "12"], width: int, rng: torch.Generator) -> None:
+        """Draw weights.
+
+        Args:
+            width: Of the hidden layers, person and mirror image together.
+        """
         super().__init__()
+        if width % 2:
+            raise ValueError(f"the width must be even, half for the mirror image, not {width}")
         self.register_buffer("table", table.clone())
+        self.register_buffer("radii", torch.full((len(RADIUS_SHARES),), torch.nan))
         self.width = width
-        self.layers = _residual_network(N_FEATURES, width, 2, 3 * len(FREE_JOINTS))
+        self.first = _linear(N_FEATURES, width // 2)
+        self.blocks = nn.Sequential(*(MirroredBlock(width // 2) for _ in range(_N_BLOCKS)))
+        self.last = _linear(width // 2, 3 * len(FREE_JOINTS))
+        self.spread = _linear(width // 2, len(BODY_15))
         _draw_weights(self, rng)
-        _draw_small(self.layers[-1], rng)
+        _draw_small(self.last, rng)
+        _draw_small(self.spread, rng)
 
     @property
     def hidden_weights(self) -> list[Tensor]:
-        """The matrices between hidden layers, all square and of one size."""
-        blocks = [layer for layer in self.layers if isinstance(layer, ResidualBlock)]
-        return [layer.weight for block in blocks for layer in (block.first, block.second)]
+        """The matrices between hidden layers, in stacks of two, all square and of one size."""
+        return [
+            layer.weight for layer in self.blocks.modules() if isinstance(layer, MirroredLinear)
+        ]
 
-    def forward(self, seen: Observation) -> Float[Tensor, "pose 15 3"]:
-        """Return joints in the unit of the observation, pelvis at the origin.
+    def forward(
+        self, seen: Observation
+    ) -> tuple[Float[Tensor, "pose 15 3"], Float[Tensor, "pose 15"]]:
+        """Return joints in the unit of the observation, pelvis at the origin, and their spread.
+
+        The spread is the distance from the true joint to expect. Its gradient ends at the hidden
+        layers, which serve the joints alone.
 
         Args:
             seen: A normalized observation.
         """
-        correction = self.layers(features(seen, self.table)).unflatten(1, (len(FREE_JOINTS), 3))
-        free = BODY_15.indices(FREE_JOINTS)
-        start = functional.pad(seen.visible_joints()[:, free], (0, 1))
-        joints = correction.new_zeros(len(correction), len(BODY_15), 3)
-        joints[:, free] = start + correction
-        for middle, sides in (("neck", "shoulder"), ("pelvis", "hip")):
-            left, right = BODY_15.index(f"left_{sides}"), BODY_15.index(f"right_{sides}")
-            joints[:, BODY_15.index(middle)] = (joints[:, left] + joints[:, right]) / 2
-        return joints - joints[:, [BODY_15.index("pelvis")]]
+        person, mirror_image = self._hidden(seen)
+        correction = self._corrections(person, mirror_image)
+        log_spread = self.spread(person.detach())
+        log_spread = log_spread + self.spread(mirror_image.detach())[:, BODY_15.mirror]
+        spread = (log_spread / 2).clamp(*_LOG_SPREAD).exp()  # finite for those that are none, too
+        return _whole_pose(seen, correction), spread
+
+    def _hidden(self, seen: Observation) -> tuple[Tensor, Tensor]:
+        observed = features(seen, self.table), features(seen.mirrored(), self.table)
+        pair = torch.cat([self.first(side) for side in observed], dim=1)
+        person, mirror_image = self.blocks(functional.leaky_relu(pair, _SLOPE)).chunk(2, dim=1)
+        return person, mirror_image
+
+    def _corrections(
+        self, person: Float[Tensor, "pose half"], mirror_image: Float[Tensor, "pose half"]
+    ) -> Float[Tensor, "pose free 3"]:
+        shape = (len(FREE_JOINTS), 3)
+        own, mirrored = (self.last(side).unflatten(1, shape) for side in (person, mirror_image))
+        return (own + mirrored[:, _FREE_MIRROR] * own.new_tensor([-1, 1, 1])) / 2
+
+
+def _whole_pose(
+    seen: Observation, correction: Float[Tensor, "pose free 3"]
+) -> Float[Tensor, "pose 15 3"]:
+    """Add corrections to what is seen; neck and pelvis lie in the middle of their sides."""
+    free = BODY_15.indices(FREE_JOINTS)
+    joints = correction.new_zeros(len(correction), len(BODY_15), 3)
+    joints[:, free] = functional.pad(seen.visible_joints()[:, free], (0, 1)) + correction
+    for middle, sides in (("neck", "shoulder"), ("pelvis", "hip")):
+        left, right = BODY_15.index(f"left_{sides}"), BODY_15.index(f"right_{sides}")
+        joints[:, BODY_15.index(middle)] = (joints[:, left] + joints[:, right]) / 2
+    return joints - joints[:, [BODY_15.index("pelvis")]]
 
 
 def _linear(inputs: int, outputs: int) -> nn.Linear:
@@ -132,8 +220,8 @@ def _residual_network(inputs: int, width: int, blocks: int, outputs: int) -> nn.
 def _draw_weights(network: nn.Module, rng: torch.Generator) -> None:
     """Draw all weights the way ``nn.Linear`` does, from ``rng``."""
     for layer in network.modules():
-        if isinstance(layer, nn.Linear):
-            bound = 1 / math.sqrt(layer.in_features)
+        if isinstance(layer, nn.Linear | MirroredLinear):
+            bound = 1 / math.sqrt(layer.weight.shape[-1])
             nn.init.uniform_(layer.weight, -bound, bound, generator=rng)
             nn.init.uniform_(layer.bias, -bound, bound, generator=rng)
 

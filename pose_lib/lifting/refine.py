@@ -1,26 +1,29 @@
 """Stage 2: the lifter that ships, trained on photographs of what the generators lifted."""
 
+import copy
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from pose_lib.lifting.bones import AVERAGE_LENGTHS
 from pose_lib.lifting.config import CameraConfig, RefineConfig
 from pose_lib.lifting.muon import Muon
-from pose_lib.lifting.networks import Regressor
+from pose_lib.lifting.networks import RADIUS_SHARES, Regressor
 from pose_lib.lifting.observation import normalized
 from pose_lib.lifting.state import (
     Tensors,
     optimizer_tensors,
     packed,
     restore_optimizer,
+    seeded,
     unpacked,
 )
 from pose_lib.lifting.synthesis import Corpus, photograph
 
 _WARM_UP = 100
+_MEASURED_ON = 8192  # people; also the seed that draws them
 
 
 class RefineStage:
@@ -44,13 +47,34 @@ class RefineStage:
         seen, size = normalized(seen, AVERAGE_LENGTHS)
         usable = size > 0
         wanted = joints / size.clamp_min(1e-9)[:, None, None]
-        loss = joint_error(self.regressor(seen), wanted, usable)
+        lifted, spread = self.regressor(seen)
+        distance = (lifted - wanted).norm(dim=-1)
+        error = mean_over(usable, distance)
+        spread_loss = mean_over(usable, surprise(distance.detach(), spread))
 
         self.regressor.zero_grad()
-        loss.backward()
+        (error + spread_loss).backward()
         self._descend(_rate(self.step, self.n_steps))
         self.step += 1
-        return {"joint_error": loss.item()}
+        return {"joint_error": error.item(), "spread_loss": spread_loss.item()}
+
+    @torch.no_grad()
+    def measured_regressor(self) -> Regressor:
+        """Return a copy of the regressor that knows how its spread relates to real distances.
+
+        That is measured on people it has not seen, the same each time.
+        """
+        regressor = copy.deepcopy(self.regressor)
+        people, joints = photograph(
+            self.corpus, _MEASURED_ON, self.config, self.camera, seeded(_MEASURED_ON, 0)
+        )
+        seen, size = normalized(people, AVERAGE_LENGTHS)
+        usable = size > 0
+        lifted, spread = regressor(seen)
+        distance = (lifted - joints / size.clamp_min(1e-9)[:, None, None]).norm(dim=-1)
+        ratio = (distance / spread)[usable].flatten()
+        regressor.radii.copy_(ratio.quantile(torch.tensor(RADIUS_SHARES)))
+        return regressor
 
     def tensors(self) -> Tensors:
         """Everything that the next step depends on."""
@@ -76,14 +100,21 @@ class RefineStage:
         self._muon.step(share * self.config.hidden_learning_rate)
 
 
-def joint_error(
-    joints: Float[Tensor, "pose 15 3"],
-    wanted: Float[Tensor, "pose 15 3"],
-    usable: Tensor,
+def surprise(
+    distance: Float[Tensor, "pose joint"], spread: Float[Tensor, "pose joint"]
+) -> Float[Tensor, "pose joint"]:
+    """Return how unlikely distances are if they fall off exponentially with the spread.
+
+    It is least where the spread is the mean distance.
+    """
+    return spread.log() + distance / spread
+
+
+def mean_over(
+    usable: Bool[Tensor, "pose"], values: Float[Tensor, "pose joint"]
 ) -> Float[Tensor, ""]:
-    """Return the mean distance between joints, over usable poses."""
-    distance = (joints - wanted).norm(dim=-1).mean(dim=1)
-    return torch.where(usable, distance, 0).sum() / usable.sum().clamp_min(1)
+    """Return the mean over usable poses; the others must not even enter the gradient."""
+    return torch.where(usable, values.mean(dim=1), 0).sum() / usable.sum().clamp_min(1)
 
 
 def _rate(step: int, n_steps: int) -> float:

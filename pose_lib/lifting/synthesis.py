@@ -13,11 +13,12 @@ from torch.nn import functional
 from pose_lib.lifting.bones import (
     AVERAGE_LENGTHS,
     BONE_KIND,
+    BONE_NAMES,
     KINDS,
     joints_of,
     mirrored_bones,
 )
-from pose_lib.lifting.camera import projected, seen_from_elsewhere
+from pose_lib.lifting.camera import projected, seen_from_elsewhere, turned
 from pose_lib.lifting.config import CameraConfig, RefineConfig
 from pose_lib.lifting.detection_noise import report_people
 from pose_lib.lifting.networks import Generator
@@ -34,6 +35,14 @@ _GROUPS = (
 )
 """Kinds of bones whose lengths differ together between sources."""
 
+_LEGS, _RIGHT_ARM, _LEFT_ARM = (
+    [BONE_NAMES.index(name) for name in names]
+    for names in (
+        ("hip_axis", "right_thigh", "right_shin", "left_thigh", "left_shin"),
+        ("right_upper_arm", "right_forearm"),
+        ("left_upper_arm", "left_forearm"),
+    )
+)
 _SHORTEST_LIFTED = 0.3  # canonical; a shorter bone points nowhere in particular
 _HEAD_YAW = 0.5  # radians, how far heads turn
 
@@ -55,6 +64,34 @@ class Corpus:
         drawn = self.bones[torch.multinomial(self.weights, n, replacement=True, generator=rng)]
         flip = torch.rand(n, 1, 1, generator=rng) < 0.5
         return torch.where(flip, mirrored_bones(drawn), drawn)
+
+    def draw_mixed(
+        self, n: int, config: RefineConfig, rng: torch.Generator
+    ) -> Float[Tensor, "n 12 3"]:
+        """Draw poses, some of them with the legs or an arm of somebody else.
+
+        Fifteen thousand people show few of all the poses that legs and arms can take together;
+        a lifter that learns these alone errs twice as much on others.
+        """
+        bones = self.draw(n, rng)
+        for part, axis, share in (
+            (_LEGS, "hip_axis", config.other_legs_share),
+            (_RIGHT_ARM, "shoulder_axis", config.other_arm_share),
+            (_LEFT_ARM, "shoulder_axis", config.other_arm_share),
+        ):
+            lent = _facing_alike(self.draw(n, rng), bones, axis)[:, part]
+            taken = torch.rand(n, 1, 1, generator=rng) < share
+            bones[:, part] = torch.where(taken, lent, bones[:, part])
+        return bones
+
+
+def _facing_alike(
+    bones: Float[Tensor, "pose 12 3"], others: Float[Tensor, "pose 12 3"], axis: str
+) -> Float[Tensor, "pose 12 3"]:
+    """Turn poses about the vertical until an axis of theirs points where that of others does."""
+    number = BONE_NAMES.index(axis)
+    here, there = (torch.atan2(pose[:, number, 2], pose[:, number, 0]) for pose in (bones, others))
+    return turned(bones, here - there)
 
 
 @torch.no_grad()
@@ -82,7 +119,7 @@ def photograph(
     """
     source = _source_lengths(n, config, rng)
     person = _spread_by_kind(n, config.person_spread, rng)
-    bones = corpus.draw(n, rng) * (source * person)[..., None]
+    bones = corpus.draw_mixed(n, config, rng) * (source * person)[..., None]
     joints = seen_from_elsewhere(_with_nose(joints_of(bones), config, rng), camera, rng)
 
     exact = projected(joints, camera, rng)

@@ -1,6 +1,5 @@
 """Training from 2D poses to a lifter, step by step, stoppable and resumable anywhere."""
 
-import copy
 import hashlib
 import json
 import math
@@ -36,7 +35,7 @@ class StepReport:
         total_steps: Steps of all stages together.
         losses: By name. Of the GAN: ``generator_loss``, ``discriminator_loss``,
             ``discriminator_accuracy``, ``flexion_loss``, ``relift_loss``; of refining:
-            ``joint_error`` in trunk lengths.
+            ``joint_error`` in trunk lengths, ``spread_loss``.
         health: How the GAN is doing, at the steps where it was looked at.
     """
 
@@ -149,7 +148,7 @@ class Training:
         """
         if isinstance(self._stage, RefineStage):
             origin = {"config": deciding_settings(self.config), "people": len(self.people)}
-            return Lifter(copy.deepcopy(self._stage.regressor), origin=origin)
+            return Lifter(self._stage.measured_regressor(), origin=origin)
         raise ValueError("there is no lifter before the refine stage; train to the end first")
 
     def checkpoint(self) -> Checkpoint:

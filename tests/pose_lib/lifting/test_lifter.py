@@ -27,6 +27,12 @@ def test_lifting_the_mirror_image_gives_the_mirrored_pose(lifter, holes):
     np.testing.assert_allclose(twice, lifter.lift(holes).poses3d, atol=1e-5)
 
 
+def test_a_joint_and_its_mirror_image_are_equally_uncertain(lifter, holes):
+    mirrored = holes[:, BODY_15.mirror] * MIRROR_X
+    twice = lifter.lift(mirrored).spread[:, BODY_15.mirror]
+    np.testing.assert_allclose(twice, lifter.lift(holes).spread, rtol=1e-5)
+
+
 def test_where_a_person_stands_and_how_large_they_are_does_not_matter(lifter, holes):
     moved = holes * np.float32([5, 5, 1]) + np.float32([2000, -300, 0])
     np.testing.assert_allclose(lifter.lift(moved).poses3d, lifter.lift(holes).poses3d, atol=1e-3)
@@ -97,3 +103,15 @@ def test_the_bundled_lifter_lifts_people_it_has_never_seen(shared, noisy, adapt,
     assert np.isfinite(lifted).all()
     assert figures["pa_mpjpe"] < limit
     assert figures["mirror_rate"] < 0.02
+
+
+@pytest.mark.parametrize("noisy", [False, True])
+def test_as_many_true_joints_lie_within_the_spread_as_it_says(shared, noisy):
+    truth = read_pose_truth(shared / "data/mocap/eval_val_2d3d.npz")
+    lifter, poses = bundled_lifter(), truth.noisy if noisy else truth.clean
+    lifted = lifter.lift(poses)
+    scale = (lifted.poses3d * truth.joints3d).sum((1, 2)) / np.square(lifted.poses3d).sum((1, 2))
+    distance = np.linalg.norm(lifted.poses3d - truth.joints3d / scale[:, None, None], axis=-1)
+    for share in (0.5, 0.8, 0.95):
+        inside = (distance <= lifter.radius(share) * lifted.spread).mean()
+        assert abs(inside - share) < 0.1

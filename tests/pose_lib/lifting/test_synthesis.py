@@ -3,7 +3,8 @@ import pytest
 import torch
 from made_people import walking_bones
 
-from pose_lib.lifting.bones import AVERAGE_LENGTHS, bone_vectors
+from pose_lib.lifting.bones import AVERAGE_LENGTHS, bone_vectors, mirrored_bones
+from pose_lib.lifting.camera import turned
 from pose_lib.lifting.config import CameraConfig, NoiseConfig, RefineConfig
 from pose_lib.lifting.networks import Generator
 from pose_lib.lifting.observation import features, normalized
@@ -78,3 +79,38 @@ def test_what_is_not_seen_cannot_matter(corpus, rng):
         features(normalized(view, AVERAGE_LENGTHS)[0], AVERAGE_LENGTHS) for view in (seen, moved)
     ]
     np.testing.assert_array_equal(*shown)
+
+
+@pytest.fixture
+def turned_corpus(corpus, rng):
+    """People who face anywhere."""
+    angles = 2 * torch.pi * torch.rand(len(corpus.bones), generator=rng)
+    return Corpus(turned(corpus.bones, angles), corpus.weights)
+
+
+def mixed(corpus, rng, *, legs, arms):
+    config = RefineConfig(other_legs_share=legs, other_arm_share=arms)
+    return corpus.draw_mixed(2000, config, rng)
+
+
+def test_without_mixing_everyone_keeps_their_limbs(corpus):
+    unmixed = mixed(corpus, torch.Generator().manual_seed(1), legs=0.0, arms=0.0)
+    assert torch.equal(unmixed, corpus.draw(2000, torch.Generator().manual_seed(1)))
+
+
+def test_lent_legs_and_arms_face_like_the_rest_and_keep_their_length(turned_corpus, rng):
+    bones = mixed(turned_corpus, rng, legs=1.0, arms=1.0)
+    torch.testing.assert_close(bones.norm(dim=-1), torch.ones(2000, 12))
+    hips, shoulders = bones[:, 0, [0, 2]], bones[:, 3, [0, 2]]
+    apart = torch.cosine_similarity(hips, shoulders, dim=-1)
+    assert apart.quantile(0.02) > 0.5
+
+
+def test_mixing_shows_poses_that_nobody_took(corpus, rng):
+    heights = torch.cat([corpus.bones, mirrored_bones(corpus.bones)])[..., 1]  # none turns them
+    new, old = (
+        torch.cdist(mixed(corpus, rng, legs=legs, arms=0.0)[..., 1], heights).amin(dim=1)
+        for legs in (1.0, 0.0)
+    )
+    assert old.max() < 1e-2
+    assert (new > 0.05).float().mean() > 0.9

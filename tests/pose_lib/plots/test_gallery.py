@@ -27,7 +27,7 @@ def two_people(size=(60, 80)):
 
 def lifted_people(seed):
     poses = np.random.default_rng(seed).normal(size=(2, 15, 3)).astype(np.float32)
-    return LiftedPoses(poses, np.zeros((2, 15), bool), ("", ""))
+    return LiftedPoses(poses, np.zeros((2, 15), bool), ("", ""), np.full((2, 15), np.float32(0.1)))
 
 
 def shown_picture(figure):
