@@ -63,7 +63,7 @@ def tracked_part(
 
 def find_runs(experiment: str, tags: Mapping[str, str]) -> list[Run]:
     """Return the runs with these tags, in the order in which they began."""
-    wanted = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+    wanted = " and ".join(f"tags.`{name}` = {_quoted(value)}" for name, value in tags.items())
     return list(
         connect().search_runs(
             [_experiment_id(experiment)],
@@ -107,6 +107,10 @@ def download(uri: str, folder: Path) -> Path:
         raise InputError(
             f"MLflow at {tracking_server()} has no {uri} ({reason}); see `poselift models list`"
         ) from error
+
+
+def _quoted(value: str) -> str:
+    return f'"{value}"' if "'" in value else f"'{value}'"
 
 
 def _experiment_id(name: str) -> str:

@@ -97,7 +97,7 @@ def test_a_sick_trial_is_an_outcome_and_a_failed_run(workspace, tiny, planned):
 
 
 def test_a_sweep_of_other_data_or_name_is_another_run(workspace, planned):
-    others = (replace(planned, name="other"), replace(planned, data_digest="e" * 64), planned)
+    others = (replace(planned, name="Bob's"), replace(planned, data_digest="e" * 64), planned)
     ids = set()
     for one in (planned, *others):
         with tracked_sweep(one) as run_id:
