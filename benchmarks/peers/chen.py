@@ -4,6 +4,7 @@
 settings of later reruns: each lifted pose is turned, projected, lifted again and turned back, and
 must come out the same in 3D and in 2D, while a discriminator judges the projection.
 
+Added, as nothing else here tells front from back: knees and elbows that bend the wrong way cost.
 Left out: the discriminator of video frames, since MPII is of single pictures, and the adaptation
 to another data set's 2D.
 """
@@ -17,6 +18,8 @@ from benchmarks.peers.layers import descend, near_zero
 from benchmarks.peers.people import People
 from benchmarks.peers.perspective import PICTURE_UNIT, Turn, cycled, in_space
 from benchmarks.peers.training import Curve, Trained
+from pose_lib.lifting.bones import bone_vectors
+from pose_lib.lifting.gan import flexion_loss
 from pose_lib.skeleton import BODY_15
 
 WIDTH = 1024
@@ -67,7 +70,7 @@ def train(poses, *, budget, seed) -> Trained:
     for share in budget.steps(EPOCHS * len(people) // BATCH):
         rate = RATE * budget.decay(share, epochs=EPOCHS, per_epoch=DECAY)
         cycle = _cycle(lifter, people, rng)
-        losses = _lifter_losses(cycle, discriminator)
+        losses = _lifter_losses(cycle, discriminator, people.table)
         descend(adams[0], sum(losses.values()), rate)
         if curve.steps % DISCRIMINATOR_EVERY == 0:
             judged = _discriminator_loss(cycle, discriminator, people, rng)
@@ -86,14 +89,15 @@ def _cycle(lifter, people, rng):
         limit * (2 * torch.rand(BATCH, generator=rng) - 1) for limit in (AZIMUTH, ELEVATION)
     )
     turn = Turn(torch.zeros(BATCH), azimuth, elevation)
-    return cycled(seen, in_space(seen, lifter(seen)), turn, lift_view, people.table)
+    return cycled(seen, in_space(seen, lifter(seen)), turn, lift_view)
 
 
-def _lifter_losses(cycle, discriminator):
+def _lifter_losses(cycle, discriminator, table):
     """Least-squares GAN and both cycles, all of weight one."""
     on_view = discriminator(cycle.view.clamp(-LARGEST, LARGEST))
     return {
         "adversarial": (on_view - 1).square().mean(),
+        "flexion": flexion_loss(bone_vectors(cycle.lifted) / table[:, None]),
         "cycle_3d": (cycle.turned - cycle.relifted).norm(dim=-1).mean(),
         "cycle_2d": PICTURE_UNIT * (cycle.seen - cycle.seen_again).norm(dim=-1).mean(),
     }

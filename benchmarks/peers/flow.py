@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 BLOCKS = 8
 SUBNET_WIDTH = 1024
-_STRONGEST = 2.0  # logarithm of the largest factor of one coupling
+_STRONGEST = 1.0  # logarithm of the largest factor of one coupling
 
 
 class Coupling(nn.Module):

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from benchmarks.peers.people import People
+from benchmarks.peers.people import People, rooted_depth
 from benchmarks.peers.training import Curve, Trained
 from pose_lib.lifting.bones import bone_vectors
 from pose_lib.lifting.gan import flexion_loss
@@ -64,8 +64,7 @@ def at_unit_distance(joints):
 
 
 def _lifted(generator, joints):
-    depth = generator(joints)
-    depth = depth - depth[:, [BODY_15.index("pelvis")]]
+    depth = rooted_depth(generator(joints))
     return torch.cat([joints, depth[..., None]], dim=-1)
 
 

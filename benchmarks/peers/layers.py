@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn import functional
 
 SLOPE = 0.01
-_LONGEST_GRADIENT = 100.0
+_LONGEST_GRADIENT = 10.0
 
 
 class Block(nn.Module):

@@ -17,7 +17,6 @@ from torch import nn
 
 from benchmarks.peers.elepose import (
     BATCH,
-    BONES_WEIGHT,
     DECAY,
     EPOCHS,
     FLOW_EPOCHS,
@@ -26,8 +25,7 @@ from benchmarks.peers.elepose import (
     RATE,
     WEIGHT_DECAY,
     WIDTH,
-    bone_ratios,
-    bones_loss,
+    body_losses,
     cycle_losses,
     random_turn,
 )
@@ -122,12 +120,11 @@ def train(poses, *, budget, seed) -> Trained:
     width = budget.width(WIDTH)
     divisions = nn.ModuleList(Division(parts, width) for parts in DIVISIONS.values())
     adam = torch.optim.Adam(divisions.parameters(), RATE, weight_decay=WEIGHT_DECAY)
-    ratios = bone_ratios(people.table)
     for share in budget.part(1 - FLOW_SHARE).steps(EPOCHS * len(people) // BATCH):
         real = people.draw(BATCH, rng)
         seen = torch.cat([real, drawn_nearby(flows[WHOLE], real, rng)])
         of_each = [
-            _losses(division, flows, seen, people.table, ratios, rng) for division in divisions
+            _losses(division, flows, seen, people.table, share, rng) for division in divisions
         ]
         losses = {name: sum(one[name] for one in of_each) for name in of_each[0]}
         rate = RATE * budget.decay(share, epochs=EPOCHS, per_epoch=DECAY)
@@ -174,13 +171,13 @@ def drawn_nearby(flow, real, rng):
     return with_middles(drawn)
 
 
-def _losses(division, flows, seen, table, ratios, rng):
+def _losses(division, flows, seen, table, share, rng):
     depth, elevation = division(seen)
     lifted = in_space(seen, depth)
     turn = random_turn(elevation, AZIMUTH, rng)
-    cycle = cycled(seen, lifted, turn, lambda view: in_space(view, division(view)[0]), table)
+    cycle = cycled(seen, lifted, turn, lambda view: in_space(view, division(view)[0]))
     return {
         "surprise": sum(surprises(flows, cycle.view, (WHOLE, *division.lifters)).values()),
         **cycle_losses(cycle),
-        "bones": BONES_WEIGHT * bones_loss(lifted, ratios),
+        **body_losses(lifted, table, share),
     }

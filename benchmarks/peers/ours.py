@@ -19,7 +19,7 @@ from benchmarks.peers.training import Curve, Trained
 from pose_lib.lifting import gan
 from pose_lib.lifting import train as lifting_train
 from pose_lib.lifting.bones import bone_vectors, joints_of, measure_bone_lengths, mirrored_bones
-from pose_lib.lifting.config import CameraConfig, TrainConfig
+from pose_lib.lifting.config import CameraConfig, NoiseConfig, TrainConfig
 from pose_lib.lifting.people import CanonicalPeople, canonical_bones, canonical_people
 from pose_lib.lifting.synthesis import Corpus
 from pose_lib.lifting.train import StepReport, Training
@@ -28,8 +28,9 @@ CAMERA_DISTANCE = 6.0
 """Trunk lengths, for stage 1 alone, which knows no perspective."""
 
 LEVEL_AND_FAR = CameraConfig(
-    pitch_mean=0, pitch_spread=0, roll_spread=0, nearest=1000, farthest=1000
+    pitch_mean=0.0, pitch_spread=0.0, roll_spread=0.0, nearest=1000.0, farthest=1000.0
 )
+NOISELESS = NoiseConfig(annotated_share=1.0, openpose_share=0.0, incomplete_share=0.0)
 _TRIAL_STEPS = 20
 
 
@@ -167,12 +168,13 @@ VARIANTS = {
     "part discriminators": Variant(patch=_whole_body_only),
     "several generators": Variant(of_gan(n_generators=1)),
     "stage 2": Variant(of_gan(n_generators=1), n_stages=1),
-    "stage 2's camera": Variant(settings_2=lambda config: replace(config, camera=LEVEL_AND_FAR)),
+    "realistic cameras in stage 2": Variant(
+        settings_2=lambda config: replace(config, camera=LEVEL_AND_FAR)
+    ),
     "bone lengths set right": Variant(patch=_lengths_as_lifted),
     "body variation": Variant(of_refine(group_spread=0.0, bone_spread=0.0, person_spread=0.0)),
-    "noise and missing joints": Variant(
-        of_refine(clean_share=1.0, outlier_share=0.0, whole_share=1.0)
-    ),
+    "noise and missing joints": Variant(of_refine(noise=NOISELESS)),
+    "measured detector noise": Variant(of_refine(noise=NoiseConfig(openpose_share=0.0))),
 }
 """By the ingredient that is missing."""
 

@@ -21,6 +21,9 @@ from pose_lib.skeleton import BODY_15
 
 PELVIS = BODY_15.index("pelvis")
 _QUERIES_AT_ONCE = 256
+_SIZE_SPREAD = 0.1
+"""Log-normal, as people's heights and distances differ. A size that all pictures share exactly
+would betray every view, and would leave a flow's density without bound."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ class People:
 
     def draw(self, n: int, rng: torch.Generator) -> Float[Tensor, "n 15 2"]:
         """Draw people that face all directions equally often, half of them mirrored."""
-        return joints_of(self.canonical.draw(n, rng) * self.table[:, None])
+        size = (_SIZE_SPREAD * torch.randn(n, 1, 1, generator=rng)).exp()
+        return size * joints_of(self.canonical.draw(n, rng) * self.table[:, None])
 
     def everybody(self) -> Float[Tensor, "person 15 2"]:
         """Return all people and their mirror images."""
@@ -96,6 +100,15 @@ def at_unit_size(
     lengths = bone_vectors(joints).norm(dim=-1)
     size = person_size(lengths, table[None], longest=3).clamp_min(1e-6)[:, None, None]
     return joints / size, size
+
+
+def rooted_depth(depth: Float[Tensor, "pose 15"]) -> Float[Tensor, "pose 15"]:
+    """Put neck and pelvis half way between shoulders and hips in depth, too; the pelvis at zero.
+
+    A neck with a depth of its own leaves the shoulders' plane to give their bones the right length.
+    """
+    middles = with_middles(depth[..., None])[..., 0]
+    return middles - middles[:, [PELVIS]]
 
 
 def filled(

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from benchmarks.peers.people import PELVIS, at_unit_size
+from benchmarks.peers.people import rooted_depth
 from pose_lib.lifting.camera import pitched, turned
 
 DISTANCE = 10.0
@@ -42,10 +42,10 @@ class Cycle:
     Attributes:
         seen: 2D as given.
         lifted: Its 3D.
-        view: 2D from elsewhere, at unit size.
+        view: 2D from elsewhere.
         turned: The 3D that the view shows.
         relifted: The 3D made from the view.
-        back: ``relifted`` turned back, in the size of ``lifted``.
+        back: ``relifted`` turned back.
     """
 
     seen: Float[Tensor, "pose 15 2"]
@@ -65,21 +65,18 @@ def cycled(
     lifted: Float[Tensor, "pose 15 3"],
     turn: Turn,
     lift: Callable[[Tensor], Tensor],
-    table: Float[Tensor, "12"],
 ) -> Cycle:
     there = turn(lifted)
-    view, size = at_unit_size(projected(there), table)
+    view = projected(there)
     relifted = lift(view)
-    return Cycle(seen, lifted, view, there / size, relifted, turn.undo(relifted * size))
+    return Cycle(seen, lifted, view, there, relifted, turn.undo(relifted))
 
 
 def in_space(
     seen: Float[Tensor, "pose 15 2"], depth: Float[Tensor, "pose 15"]
 ) -> Float[Tensor, "pose 15 3"]:
     """Put joints at these depths behind the pelvis, each on its ray."""
-    at_pelvis = torch.zeros(seen.shape[1], dtype=torch.bool)
-    at_pelvis[PELVIS] = True
-    away = (DISTANCE + depth.masked_fill(at_pelvis, 0)).clamp_min(_NEAREST)[..., None]
+    away = (DISTANCE + rooted_depth(depth)).clamp_min(_NEAREST)[..., None]
     return torch.cat([seen * away / DISTANCE, away - DISTANCE], dim=-1)
 
 

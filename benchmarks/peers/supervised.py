@@ -16,7 +16,7 @@ from pose_lib.lifting.lifter import Lifter
 from pose_lib.lifting.refine import RefineStage
 from pose_lib.lifting.state import seeded
 
-CONFIG = RefineConfig(nose_forward=0)  # a captured nose is where noses are
+CONFIG = RefineConfig(nose_forward=0.0)  # a captured nose is where noses are
 _TRIAL_STEPS = 30
 
 
