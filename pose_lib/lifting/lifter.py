@@ -87,7 +87,7 @@ class Lifter:
         Measured in training on synthetic people that were not trained on.
 
         Args:
-            share: 0 to 1; beyond the shares measured, 0.5 to 0.95, the nearest counts.
+            share: 0 to 1; beyond the shares measured, 0.1 to 0.95, the nearest counts.
         """
         return float(np.interp(share, RADIUS_SHARES, self.regressor.radii.numpy()))
 

@@ -18,7 +18,7 @@ N_BONES = len(BONES)
 FREE_JOINTS = tuple(joint for joint in BODY_15.joints if joint not in ("neck", "pelvis"))
 """Joints with a place of their own; neck and pelvis are the middles of shoulders and hips."""
 
-RADIUS_SHARES = (0.5, 0.68, 0.8, 0.9, 0.95)
+RADIUS_SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 """Shares of the true joints that ``Regressor.radii`` tell a distance for."""
 
 _SLOPE = 0.1
