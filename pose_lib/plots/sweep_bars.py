@@ -54,7 +54,9 @@ def _bars(axes: Axes, rows: Sequence[Row], name: str) -> None:
     longest = 0.0
     for place, row in enumerate(rows):
         values = row.values.get(name, ())
-        axes.plot(values, [place] * len(values), "o", color=_SEED, markersize=3.5, alpha=0.75)
+        axes.plot(
+            values, [place] * len(values), "o", color=_SEED, markersize=4.5, mec="white", mew=0.6
+        )
         end = max(values, default=0.0)
         longest = max(longest, end)
         text = f"{means[place]:.{digits}f}" if values else "stopped"
