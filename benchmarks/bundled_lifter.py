@@ -27,7 +27,6 @@ FOLDER = Path(__file__).parents[1] / "pose_lib" / "data" / "lifter"
 def main() -> None:
     options = _options()
     torch.set_num_threads(options.threads)
-    torch.set_float32_matmul_precision("medium")  # bfloat16 products, where the processor has them
     training = Training.start(read_training_poses([options.data / TRAINING]).poses, CONFIG)
     for report in training.steps():
         show_progress(report)

