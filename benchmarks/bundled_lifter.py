@@ -17,10 +17,10 @@ from benchmarks.peers.ours import show_progress
 from pose_lib.config import config_table
 from pose_lib.formats.lifter_folder import save_lifter
 from pose_lib.formats.training_poses import read_training_poses
-from pose_lib.lifting.config import GanConfig, RefineConfig, TrainConfig
+from pose_lib.lifting.config import TrainConfig
 from pose_lib.lifting.train import Training
 
-CONFIG = TrainConfig(gan=GanConfig(n_generators=6), refine=RefineConfig(steps=6000))
+CONFIG = TrainConfig()
 FOLDER = Path(__file__).parents[1] / "pose_lib" / "data" / "lifter"
 
 
