@@ -52,6 +52,7 @@ def evaluate_pixels(
     config: ExtractConfig = ExtractConfig(),  # noqa: B008 - frozen
     adapt: bool = True,
     predictions: Path | None = None,
+    worst: Path | None = None,
 ) -> tuple[dict[str, Any], Ledger]:
     """Score OpenPose and a lifter together, on pictures whose people are known in 3D.
 
@@ -62,6 +63,7 @@ def evaluate_pixels(
         model: ``bundled``, a lifter's folder, or an MLflow URI.
         adapt: Measure bone ratios on the people found, if they are enough.
         predictions: Where to write the lifted poses, if anywhere.
+        worst: Folder for figures of the people that the lifter got most wrong, if any.
 
     Returns:
         The figures, and what became of the images.
@@ -69,4 +71,5 @@ def evaluate_pixels(
     check_truth(images, truth)
     check_model(model)
     ledger = extract_keypoints(images, store, config)
-    return score_pictures(store, truth, model, adapt=adapt, predictions=predictions), ledger
+    scores = score_pictures(store, truth, model, adapt=adapt, predictions=predictions, worst=worst)
+    return scores, ledger

@@ -9,16 +9,22 @@ from prefect import task
 
 from pose_lib.convert import convert_keypoints
 from pose_lib.errors import InputError
-from pose_lib.formats.images import find_images
-from pose_lib.formats.keypoint_store import read_keypoints
+from pose_lib.formats.images import ImageSource, find_images, mark_output
+from pose_lib.formats.keypoint_store import read_image_root, read_keypoints
 from pose_lib.formats.lifter_truth import read_lifter_truth
 from pose_lib.formats.picture_truth import read_picture_truth
 from pose_lib.formats.whole_file import write_whole
 from pose_lib.image_names import match_names
 from pose_lib.lifting.evaluate import evaluate_lifter, score_groups
 from pose_lib.lifting.from_pictures import FoundPeople, find_true_people, score_found
+from pose_lib.plots.figures import png_bytes
+from pose_lib.plots.worst_poses import worst_pose_figures
 from pose_lib.skeleton import BODY_15
+from tasks.progress import report_progress
 from tasks.registry import fetch_lifter
+
+STAGE = "evaluation"
+_DRAWN = 8
 
 
 def score_lifter(
@@ -64,20 +70,27 @@ def check_truth(images: str, truth: Path) -> None:
 
 @task(name="score-pictures", task_run_name="score {store}")
 def score_pictures(
-    store: Path, truth: Path, model: str, *, adapt: bool, predictions: Path | None = None
+    store: Path,
+    truth: Path,
+    model: str,
+    *,
+    adapt: bool,
+    predictions: Path | None = None,
+    worst: Path | None = None,
 ) -> dict[str, Any]:
     """Lift the people that were found in pictures and compare them with those who are there.
 
     Args:
         predictions: Where to write the lifted poses, if anywhere.
+        worst: Folder for figures of the people that the lifter got most wrong, if any.
 
     Returns:
         The figures of ``score_found``; JSON can hold them.
     """
     keypoints, known = read_keypoints(store), read_picture_truth(truth)
-    rows = match_names(known.filename, keypoints.filename)
+    rows = np.array(match_names(known.filename, keypoints.filename))[known.image]
     poses = convert_keypoints(keypoints.keypoints, keypoints.skeleton, BODY_15)
-    found = find_true_people(poses, keypoints.image, np.array(rows)[known.image], known)
+    found = find_true_people(poses, keypoints.image, rows, known)
     if not found.matched.any():
         raise InputError(
             f"none of the {len(known)} people of {truth} was found among {len(poses)} in its "
@@ -86,7 +99,29 @@ def score_pictures(
     scores, lifted = score_found(fetch_lifter(model), found, known, adapt=adapt)
     if predictions is not None:
         _write_found(predictions, found, lifted)
+    if worst is not None:
+        names = [keypoints.filename[row] for row in rows[found.matched]]
+        _draw_worst(worst, store, names, found, lifted, known.joints3d[found.matched])
     return scores
+
+
+def _draw_worst(
+    folder: Path,
+    store: Path,
+    names: list[str],
+    found: FoundPeople,
+    lifted: np.ndarray,
+    truth: np.ndarray,
+) -> None:
+    root = read_image_root(store)
+    if root is None:
+        raise InputError(f"{store} does not say where its pictures are; leave out --worst")
+    read = ImageSource(root, tuple(sorted(set(names)))).read
+    mark_output(folder)
+    drawn = worst_pose_figures(read, names, found.poses, lifted, truth, most=_DRAWN)
+    for place, (name, figure) in enumerate(drawn, start=1):
+        write_whole(folder / f"{place:02}_{Path(name).stem}.png", png_bytes(figure))
+        report_progress(STAGE, place, _DRAWN)
 
 
 def _write_found(path: Path, found: FoundPeople, lifted: np.ndarray) -> None:

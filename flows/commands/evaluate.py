@@ -124,6 +124,12 @@ def evaluate_pixels(
         bool, typer.Option(help="Measure bone ratios on the people found, if they are enough.")
     ] = True,
     predictions: Predictions = None,
+    worst: Annotated[
+        Path | None,
+        typer.Option(
+            help="Draw the eight people with the largest errors, beside the truth.", metavar="DIR"
+        ),
+    ] = None,
     config: ConfigFile = None,
     workers: Workers = None,
     as_json: Json = False,
@@ -134,8 +140,9 @@ def evaluate_pixels(
         from flows.evaluate import evaluate_pixels as evaluate
 
         written = predictions.absolute() if predictions else None
+        drawn = worst.absolute() if worst else None
         scores, ledger = evaluate(
-            images, truth.absolute(), keypoints, model, settings, adapt, written
+            images, truth.absolute(), keypoints, model, settings, adapt, written, drawn
         )
     for name, reason in ledger.reasons:
         say(f"{name}: {reason}")

@@ -74,6 +74,14 @@ def score_poses(
     }
 
 
+def pose_errors(
+    poses: Float[np.ndarray, "pose 15 3"], truth: Float[np.ndarray, "pose 15 3"]
+) -> Float[np.ndarray, "pose"]:
+    """Return the ``pa_mpjpe`` of each pose, in mm."""
+    scored = BODY_15.indices(SCORED_JOINTS)
+    return joint_errors_aligned(poses[:, scored], truth[:, scored]).mean(1)
+
+
 def score_groups(
     poses: Float[np.ndarray, "pose 15 3"],
     truth: Float[np.ndarray, "pose 15 3"],

@@ -65,12 +65,14 @@ def test_pictures_are_scored_from_the_pixels_on(api, poselift, pictures, tmp_pat
     assert scores["found"] == scores["poses"] == n_found
     assert scores["pck_2d"] == pytest.approx(n_found / (n_found + 1))
     assert scores["pck150_all"] < scores["pck150"]
-    table = poselift(*told, "--predictions", "p.npz").out
+    kept = ("--store", "s.zarr", "--predictions", "p.npz", "--worst", "worst")
+    table = poselift(*told, *kept).out
     assert "pck150_all" in table
     assert "left_wrist" in table
     with np.load("p.npz", allow_pickle=False) as written:
         assert written["poses3d"].shape == (n_found, 15, 3)
         assert written["person"].tolist() == list(range(n_found))
+    assert len(list((tmp_path / "worst").glob("*.png"))) == n_found
 
 
 @pytest.mark.parametrize(
