@@ -148,7 +148,8 @@ def _draw_together(
     write_whole(folder / "viewer.html", page.encode())
     if not len(chosen):
         return ["overview.png", "viewer.html"]
-    turning = turntable_gif(lifted.poses3d[chosen[0]], lifted.filled[chosen[0]])
+    pose, filled, spread = (of[chosen[0]] for of in (lifted.poses3d, lifted.filled, lifted.spread))
+    turning = turntable_gif(pose, filled, spread=spread)
     write_whole(folder / "turntable.gif", turning)
     return ["overview.png", "viewer.html", "turntable.gif"]
 

@@ -46,6 +46,9 @@ _SHRINKS = (1.0, 0.85, 0.7, 0.55, 0.4, 0.25)
 _COLORS = (256, 96)
 _VIEWS = {"from the camera": FRONT, "from the right": SIDE}
 
+_Lifted = tuple[str, Float[np.ndarray, "15 3"], Float[np.ndarray, "15"] | None]
+"""A lifter's label, its pose, and the error it expects."""
+
 
 def triptych(
     image: UInt8[np.ndarray, "height width 3"],
@@ -54,6 +57,7 @@ def triptych(
     pose: Float[np.ndarray, "15 3"],
     filled: Bool[np.ndarray, "15"],
     *,
+    spread: Float[np.ndarray, "15"] | None = None,
     title: str = "",
 ) -> Figure:
     """Show one person: photograph with skeleton, 2D pose, and the 3D pose from two angles.
@@ -63,8 +67,9 @@ def triptych(
         keypoints: As detected, on ``skeleton``.
         pose: Lifted, ``BODY_15``, camera frame, any unit.
         filled: Joints of ``BODY_15`` that were not detected; drawn hollow.
+        spread: The error to expect of each joint, drawn as a halo; none where not given.
     """
-    lifted = [("3D pose", pose)]
+    lifted = [("3D pose", pose, spread)]
     return _person_figure(image, keypoints, skeleton, lifted, filled, title)
 
 
@@ -76,16 +81,19 @@ def comparison(
     filled: Bool[np.ndarray, "15"],
     *,
     labels: Sequence[str],
+    spread: Float[np.ndarray, "lifter 15"] | None = None,
     title: str = "",
 ) -> Figure:
     """Show one person: photograph with skeleton, 2D pose, and several lifters' 3D poses.
 
     Args:
         labels: A lifter's name for each of ``poses``.
+        spread: The error that each lifter expects of each joint, drawn as a halo.
     """
     if len(labels) != len(poses):
         raise ValueError(f"{len(poses)} poses but {len(labels)} labels")
-    lifted = list(zip(labels, poses, strict=True))
+    spreads = [None] * len(poses) if spread is None else list(spread)
+    lifted = list(zip(labels, poses, spreads, strict=True))
     return _person_figure(image, keypoints, skeleton, lifted, filled, title)
 
 
@@ -96,12 +104,14 @@ def pose_grid(
     poses: Float[np.ndarray, "person 15 3"],
     filled: Bool[np.ndarray, "person 15"],
     *,
+    spread: Float[np.ndarray, "person 15"] | None = None,
     columns: int = 4,
 ) -> Figure:
     """Show many people on one sheet, each as photograph with skeleton and one view in space.
 
     Args:
         images: The picture of each person, BGR.
+        spread: The error to expect of each joint, drawn as a halo; none where not given.
     """
     rows = max(1, -(-len(images) // columns))
     cell, gap, width = 1.9, 0.08, 3.8 * columns
@@ -114,8 +124,11 @@ def pose_grid(
         photograph = _flat_axes(figure, (left, bottom, across, upward))
         space = _spatial_axes(figure, (left + cell / width, bottom, across, upward))
         _draw_photograph(photograph, image, keypoints[person], skeleton)
-        draw_pose_3d(space, poses[person], filled[person], BODY_15, view=OBLIQUE, weight=0.7)
-    _title_and_legend(figure, "", with_filled=bool(filled.any()))
+        halos = None if spread is None else spread[person]
+        draw_pose_3d(
+            space, poses[person], filled[person], BODY_15, view=OBLIQUE, weight=0.7, spread=halos
+        )
+    _title_and_legend(figure, "", bool(filled.any()), spread is not None)
     return figure
 
 
@@ -215,7 +228,7 @@ def _person_figure(
     image: UInt8[np.ndarray, "height width 3"],
     keypoints: Float[np.ndarray, "joint 3"],
     skeleton: Skeleton,
-    lifted: Sequence[tuple[str, Float[np.ndarray, "15 3"]]],
+    lifted: Sequence[_Lifted],
     filled: Bool[np.ndarray, "15"],
     title: str,
 ) -> Figure:
@@ -229,10 +242,11 @@ def _person_figure(
     _caption(figure, photograph, "photograph")
     _caption(figure, flat, "2D pose")
     shown = itertools.product(lifted, _VIEWS.items())
-    for axes, ((label, pose), (angle, view)) in zip(spatial, shown, strict=True):
-        draw_pose_3d(axes, pose, filled, BODY_15, view=view)
+    for axes, ((label, pose, spread), (angle, view)) in zip(spatial, shown, strict=True):
+        draw_pose_3d(axes, pose, filled, BODY_15, view=view, spread=spread)
         _caption(figure, axes, f"{label}, {angle}")
-    _title_and_legend(figure, title, with_filled=bool(filled.any()))
+    with_spread = any(spread is not None for _, _, spread in lifted)
+    _title_and_legend(figure, title, bool(filled.any()), with_spread)
     return figure
 
 
@@ -289,15 +303,15 @@ def _caption(figure: Figure, axes: Axes, text: str) -> None:
     )
 
 
-def _title_and_legend(figure: Figure, title: str, *, with_filled: bool) -> None:
+def _title_and_legend(figure: Figure, title: str, with_filled: bool, with_spread: bool) -> None:
     width, height = figure.get_size_inches()
     left, top = _MARGIN_INCHES / width, 1 - 0.5 * _TITLE_INCHES / height
     fitting = _shortened(title, round(_LETTERS_PER_INCH * width))
     figure.text(left, top, fitting, va="center", parse_math=False, **_TITLE)
     figure.legend(
-        handles=legend_handles(with_filled=with_filled),
+        handles=legend_handles(with_filled=with_filled, with_spread=with_spread),
         loc="lower center",
-        ncols=4,
+        ncols=5,
         frameon=False,
         fontsize=_CAPTION["fontsize"],
         labelcolor=_CAPTION["color"],

@@ -29,12 +29,19 @@ def person_figure(
     title = keypoints.filename[keypoints.image[person]]
     first, *others = lifted.values()
     if not others:
-        pose, filled = first.poses3d[person], first.filled[person]
-        return triptych(photograph, xyc, keypoints.skeleton, pose, filled, title=title)
-    poses = np.stack([by_model.poses3d[person] for by_model in lifted.values()])
-    filled, labels = first.filled[person], list(lifted)
+        pose, filled, spread = (of[person] for of in (first.poses3d, first.filled, first.spread))
+        return triptych(
+            photograph, xyc, keypoints.skeleton, pose, filled, spread=spread, title=title
+        )
     return comparison(
-        photograph, xyc, keypoints.skeleton, poses, filled, labels=labels, title=title
+        photograph,
+        xyc,
+        keypoints.skeleton,
+        np.stack([by_model.poses3d[person] for by_model in lifted.values()]),
+        first.filled[person],
+        labels=list(lifted),
+        spread=np.stack([by_model.spread[person] for by_model in lifted.values()]),
+        title=title,
     )
 
 
@@ -48,6 +55,7 @@ def overview_figure(
         keypoints.skeleton,
         lifted.poses3d[people],
         lifted.filled[people],
+        spread=lifted.spread[people],
     )
 
 
@@ -64,6 +72,7 @@ def viewer_page(
     return viewer_html(
         lifted.poses3d[people],
         lifted.filled[people],
+        spread=lifted.spread[people],
         names=[keypoints.filename[image] for image in keypoints.image[people].tolist()],
         thumbnails=thumbnails,
     )

@@ -12,6 +12,7 @@ from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from mpl_toolkits.mplot3d import Axes3D
+from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 
 from pose_lib.plots.palette import SIDE_COLORS, bone_side, joint_side
 from pose_lib.skeleton import Skeleton
@@ -26,6 +27,8 @@ OBLIQUE = (10.0, -55.0)
 _BONE_WIDTH = 3.2
 _JOINT_SIZE = 5.5
 _SHADOW_WIDTH = 2.4
+_HALO_OPACITY = 0.16
+_HALO_CORNERS = 48
 _GRID_CELLS = 6
 _GRID: dict[str, Any] = {"color": "#D3D8DD", "linewidth": 0.8, "zorder": 1}
 _SHADOW: dict[str, Any] = {
@@ -60,6 +63,7 @@ def draw_pose_3d(
     *,
     view: tuple[float, float],
     weight: float = 1.0,
+    spread: Float[np.ndarray, "joint"] | None = None,
 ) -> None:
     """Draw a pose in space over a ground grid with its shadow, one scale on all axes.
 
@@ -68,6 +72,7 @@ def draw_pose_3d(
         filled: Joints that were not seen in the picture: drawn hollow, their bones dashed.
         view: Elevation and azimuth in degrees.
         weight: Of lines and dots, below one in small axes.
+        spread: Radius of a halo around each joint, in the unit of the pose; none where not given.
     """
     points = upright(pose)
     known = np.isfinite(points).all(-1)
@@ -75,8 +80,10 @@ def draw_pose_3d(
         axes.set_axis_off()
         axes.text2D(0.5, 0.5, "not lifted", transform=axes.transAxes, ha="center", fontsize=11)
         return
-    _frame(axes, points[known], view)
+    halos = np.zeros(len(points)) if spread is None else np.nan_to_num(spread)
+    _frame(axes, points[known], halos[known], view)
     _draw_ground(axes, points, skeleton, weight)
+    _draw_halos(axes, points[known], halos[known], _colors(skeleton)[known], view)
     nearness = _nearness(points, view)
     for bone, ends in zip(skeleton.bones, skeleton.bone_indices, strict=True):
         if known[ends].all():
@@ -87,8 +94,8 @@ def draw_pose_3d(
         axes.plot(*points[joint, :, None], **style, zorder=10.01 + nearness[joint])
 
 
-def legend_handles(*, with_filled: bool) -> list[Line2D]:
-    """Return what the colors stand for and, where any are shown, the hollow joints."""
+def legend_handles(*, with_filled: bool, with_spread: bool = False) -> list[Line2D]:
+    """Return what the colors stand for and, where any are shown, the hollow joints and halos."""
     sides = {"right_hip": "right", "left_hip": "left", "neck": "middle"}
     handles = [
         Line2D([], [], label=label, color=_joint_style(joint)["color"], linewidth=_BONE_WIDTH)
@@ -97,6 +104,10 @@ def legend_handles(*, with_filled: bool) -> list[Line2D]:
     if with_filled:
         style = _joint_style("neck", hollow=True)
         handles.append(Line2D([], [], label="not seen, filled in", **style))
+    if with_spread:
+        style = _joint_style("neck") | {"markersize": 3 * _JOINT_SIZE, "markeredgewidth": 0}
+        halo = Line2D([], [], label="halo: error to expect", **style, alpha=2 * _HALO_OPACITY)
+        handles.append(halo)
     return handles
 
 
@@ -128,9 +139,19 @@ def _joint_style(joint: str, *, hollow: bool = False, weight: float = 1) -> dict
     }
 
 
-def _frame(axes: Axes3D, points: Float[np.ndarray, "joint 3"], view: tuple[float, float]) -> None:
+def _colors(skeleton: Skeleton) -> np.ndarray:
+    return np.array([SIDE_COLORS[joint_side(joint)] for joint in skeleton.joints])
+
+
+def _frame(
+    axes: Axes3D,
+    points: Float[np.ndarray, "joint 3"],
+    halos: Float[np.ndarray, "joint"],
+    view: tuple[float, float],
+) -> None:
     """Set limits, aspect, view and zoom so that the pose fills the axes undistorted."""
-    low, high = points.min(0), points.max(0)
+    low, high = (points - halos[:, None]).min(0), (points + halos[:, None]).max(0)
+    low[2] = points[:, 2].min()  # the ground stays under the feet
     center, span = (low + high) / 2, high - low
     radius = 0.56 * max(span[0], span[1], 0.35 * span[2], 1e-6)
     height = max(span[2], 0.2 * radius)
@@ -177,17 +198,34 @@ def _draw_ground(
             )
 
 
+def _draw_halos(
+    axes: Axes3D,
+    points: Float[np.ndarray, "joint 3"],
+    halos: Float[np.ndarray, "joint"],
+    colors: np.ndarray,
+    view: tuple[float, float],
+) -> None:
+    """Draw each joint's ball as the disc that the viewer sees, behind all bones."""
+    toward = _toward_viewer(view)
+    right = np.array([-np.sin(np.radians(view[1])), np.cos(np.radians(view[1])), 0])
+    turn = np.linspace(0, 2 * np.pi, _HALO_CORNERS, endpoint=False)[:, None]
+    circle = np.cos(turn) * right + np.sin(turn) * np.cross(toward, right)
+    for point, halo, color in zip(points, halos, colors, strict=True):
+        if halo > 0:
+            disc = Poly3DCollection([point + halo * circle], clip_on=False, zorder=3)
+            disc.set(facecolor=color, edgecolor="none", alpha=_HALO_OPACITY)
+            axes.add_collection3d(disc)
+
+
 def _nearness(
     points: Float[np.ndarray, "joint 3"], view: tuple[float, float]
 ) -> Float[np.ndarray, "joint"]:
     """Return how near each joint is to the viewer, from -1 to 1."""
-    elevation, azimuth = np.radians(view)
-    toward_viewer = np.array(
-        [
-            np.cos(elevation) * np.cos(azimuth),
-            np.cos(elevation) * np.sin(azimuth),
-            np.sin(elevation),
-        ]
-    )
-    depth = points @ toward_viewer
+    depth = points @ _toward_viewer(view)
     return depth / max(np.nanmax(np.abs(depth)), 1e-9)
+
+
+def _toward_viewer(view: tuple[float, float]) -> Float[np.ndarray, "3"]:
+    elevation, azimuth = np.radians(view)
+    level = np.array([np.cos(azimuth), np.sin(azimuth), 0])
+    return np.cos(elevation) * level + np.sin(elevation) * np.array([0, 0, 1])

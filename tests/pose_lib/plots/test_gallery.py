@@ -30,6 +30,10 @@ def lifted_people(seed):
     return LiftedPoses(poses, np.zeros((2, 15), bool), ("", ""), np.full((2, 15), np.float32(0.1)))
 
 
+def words(figure):
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
 def shown_picture(figure):
     return figure.axes[0].images[0].get_array()
 
@@ -68,3 +72,15 @@ def test_the_overview_and_the_page_show_those_who_were_chosen():
     page = viewer_page(lambda _: RED, people, lifted_people(1), chosen)
     assert page.count('"name":') == 1
     assert "red.jpg" in page
+
+
+def test_every_figure_and_the_page_show_the_error_to_expect():
+    people, everybody = two_people(), np.array([0, 1])
+    lifted = {"mine": lifted_people(1), "bundled": lifted_people(2)}
+    alone = person_figure(lambda _: RED, people, {"mine": lifted["mine"]}, 0)
+    beside = person_figure(lambda _: RED, people, lifted, 0)
+    sheet = overview_figure(lambda _: RED, people, lifted["mine"], everybody)
+    for figure in (alone, beside, sheet):
+        assert "halo: error to expect" in words(figure)
+    page = viewer_page(lambda _: RED, people, lifted["mine"], everybody)
+    assert page.count('"halos":[0.') == 2
