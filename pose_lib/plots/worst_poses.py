@@ -11,8 +11,7 @@ from pose_lib.plots.figures import comparison
 from pose_lib.plots.gallery import Picture
 from pose_lib.skeleton import BODY_15
 
-_LABELS = ("lifted", "truth", "lifted, side", "truth, side")
-_FROM_THE_SIDE = np.array([[0, 0, 1], [0, 1, 0], [-1, 0, 0]], np.float32)
+_LABELS = ("lifted", "truth")
 
 
 def worst_pose_figures(
@@ -36,14 +35,14 @@ def worst_pose_figures(
     """
     errors = pose_errors(lifted, truth)
     for person in np.argsort(-errors)[:most].tolist():
-        both = np.stack([lifted[person], truth[person] / _scale(lifted[person], truth[person])])
+        pair = np.stack([lifted[person], truth[person] / _scale(lifted[person], truth[person])])
         yield (
             names[person],
             comparison(
                 read(names[person]),
                 keypoints[person],
                 BODY_15,
-                np.concatenate([both, both @ _FROM_THE_SIDE]),
+                pair,
                 keypoints[person, :, 2] == 0,
                 labels=_LABELS,
                 title=f"{names[person]}, {errors[person]:.0f} mm",
