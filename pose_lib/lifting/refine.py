@@ -21,9 +21,11 @@ from pose_lib.lifting.state import (
     unpacked,
 )
 from pose_lib.lifting.synthesis import Corpus, photograph
+from pose_lib.skeleton import BODY_15
 
 _WARM_UP = 100
 _MEASURED_ON = 8192  # people; also the seed that draws them
+_MOVABLE = [joint != "pelvis" for joint in BODY_15.joints]  # there poses are put: never wrong
 
 
 class RefineStage:
@@ -72,7 +74,7 @@ class RefineStage:
         usable = size > 0
         lifted, spread = regressor(seen)
         distance = (lifted - joints / size.clamp_min(1e-9)[:, None, None]).norm(dim=-1)
-        ratio = (distance / spread)[usable].flatten()
+        ratio = (distance / spread)[usable][:, _MOVABLE].flatten()
         regressor.radii.copy_(ratio.quantile(torch.tensor(RADIUS_SHARES)))
         return regressor
 

@@ -112,6 +112,7 @@ def test_as_many_true_joints_lie_within_the_spread_as_it_says(shared, noisy):
     lifted = lifter.lift(poses)
     scale = (lifted.poses3d * truth.joints3d).sum((1, 2)) / np.square(lifted.poses3d).sum((1, 2))
     distance = np.linalg.norm(lifted.poses3d - truth.joints3d / scale[:, None, None], axis=-1)
+    movable = np.arange(15) != BODY_15.index("pelvis")  # which is never wrong
     for share in (0.5, 0.8, 0.95):
-        inside = (distance <= lifter.radius(share) * lifted.spread).mean()
+        inside = (distance <= lifter.radius(share) * lifted.spread)[:, movable].mean()
         assert abs(inside - share) < 0.1
