@@ -29,6 +29,7 @@ _JOINT_SIZE = 5.5
 _SHADOW_WIDTH = 2.4
 _HALO_OPACITY = 0.16
 _HALO_CORNERS = 48
+_FOOT_ROOM = 0.04  # of the height, above and below
 _GRID_CELLS = 6
 _GRID: dict[str, Any] = {"color": "#D3D8DD", "linewidth": 0.8, "zorder": 1}
 _SHADOW: dict[str, Any] = {
@@ -151,15 +152,14 @@ def _frame(
 ) -> None:
     """Set limits, aspect, view and zoom so that the pose fills the axes undistorted."""
     low, high = (points - halos[:, None]).min(0), (points + halos[:, None]).max(0)
-    low[2] = points[:, 2].min()  # the ground stays under the feet
     center, span = (low + high) / 2, high - low
     radius = 0.56 * max(span[0], span[1], 0.35 * span[2], 1e-6)
     height = max(span[2], 0.2 * radius)
     axes.set_xlim3d(center[0] - radius, center[0] + radius)
     axes.set_ylim3d(center[1] - radius, center[1] + radius)
-    axes.set_zlim3d(low[2] - 0.04 * height, low[2] + 1.04 * height)
+    axes.set_zlim3d(low[2] - _FOOT_ROOM * height, low[2] + (1 + _FOOT_ROOM) * height)
 
-    box = np.array([2 * radius, 2 * radius, 1.08 * height])
+    box = np.array([2 * radius, 2 * radius, (1 + 2 * _FOOT_ROOM) * height])
     axes.set_proj_type("ortho")
     axes.view_init(elev=view[0], azim=view[1])
     axes.set_box_aspect(box, zoom=zoom_to_fit(box, view))
@@ -186,7 +186,7 @@ def _draw_ground(
     axes: Axes3D, points: Float[np.ndarray, "joint 3"], skeleton: Skeleton, weight: float
 ) -> None:
     (west, east), (near, far) = axes.get_xlim3d(), axes.get_ylim3d()
-    floor = axes.get_zlim3d()[0]
+    floor = np.nanmin(points[:, 2]) - _FOOT_ROOM * np.ptp(axes.get_zlim3d())
     for share in np.linspace(0, 1, _GRID_CELLS + 1):
         x, y = west + share * (east - west), near + share * (far - near)
         axes.plot([x, x], [near, far], [floor, floor], **_GRID)
