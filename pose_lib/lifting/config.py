@@ -118,7 +118,7 @@ class NoiseConfig:
     jitter_lowest: float = 0.003
     jitter_highest: float = 0.028
     outlier_share: float = 0.025
-    incomplete_share: float = 0.45
+    incomplete_share: float = 0.55
 
     def __post_init__(self) -> None:
         _require_shares(self, *(option.name for option in fields(self)))
@@ -150,7 +150,7 @@ class RefineConfig:
         noise: How the people are detected.
     """
 
-    steps: int = 8000
+    steps: int = 12000
     batch: int = 512
     width: int = 512
     learning_rate: float = 1e-3
@@ -160,7 +160,7 @@ class RefineConfig:
     person_spread: float = 0.03
     nose_forward: float = 0.15
     other_legs_share: float = 0.5
-    other_arm_share: float = 0.3
+    other_arm_share: float = 0.2
     told_share: float = 0.6
     noise: NoiseConfig = field(default_factory=NoiseConfig)
 

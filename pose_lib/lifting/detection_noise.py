@@ -35,6 +35,13 @@ _CROPS = (
 )
 """Joints that are missing together: hidden ends of limbs, and what lies below the picture."""
 
+_NO_LIMB_JOINT = torch.tensor(
+    [
+        0.0 if joint.endswith(("elbow", "wrist", "knee", "ankle")) else 1.0
+        for joint in BODY_15.joints
+    ]
+)
+
 _MIDDLES = tuple(
     (BODY_15.index(middle), BODY_15.indices((f"left_{ends}", f"right_{ends}")).tolist())
     for middle, ends in (("neck", "shoulder"), ("pelvis", "hip"))
@@ -137,12 +144,18 @@ def _with_made_middles(
 def _lacking_anywhere(n: int, rng: torch.Generator) -> Bool[Tensor, "n 15"]:
     """Draw missing joints of any detector: by chance, ends of limbs, all below the picture."""
     missing = torch.rand(n, 15, generator=rng) < 0.05
-    count = torch.randint(1, 4, (n, 1), generator=rng)
-    rank = torch.rand(n, 15, generator=rng).argsort(dim=1)
-    missing |= (rank < count) & _chance(n, 0.4, rng)
+    missing |= _a_few(n, rng) & _chance(n, 0.6, rng)
     missing |= _one_of(_LIMB_ENDS, n, rng) & _chance(n, 0.2, rng)
     missing |= _one_of(_CROPS, n, rng) & _chance(n, 0.1, rng)
     return missing
+
+
+def _a_few(n: int, rng: torch.Generator) -> Bool[Tensor, "n 15"]:
+    """Draw one to three joints of each person: of most people elbows, wrists, knees or ankles."""
+    count = torch.randint(1, 4, (n, 1), generator=rng)
+    order = torch.rand(n, 15, generator=rng)
+    order = order + torch.where(_chance(n, 0.6, rng), _NO_LIMB_JOINT, 0.0)
+    return order.argsort(dim=1).argsort(dim=1) < count
 
 
 def _one_of(
