@@ -149,7 +149,7 @@ def joints_of_part(part: str) -> tuple[str, ...]:
 
 def calibration_figure(sets: dict[str, Sureness], radii: np.ndarray) -> Figure:
     """Draw reliability, what dropping unsure joints gains, and which joints are less sure."""
-    figure = Figure(figsize=(13, 4.6), dpi=100, facecolor="white", layout="constrained")
+    figure = Figure(figsize=(13, 4.6), dpi=100.0, facecolor="white", layout="constrained")
     reliability, rejection, parts = figure.subplots(1, 3, width_ratios=(1, 1, 1.4))
     reliability.plot([0, 100], [0, 100], color="#9AA3AB", linestyle="--", linewidth=1)
     for name, sure in sets.items():
