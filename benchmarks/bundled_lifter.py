@@ -2,32 +2,40 @@
 
     python -m benchmarks.bundled_lifter
 
+It knows the bone lengths of MPII's annotations, measured here, and those of ``sources.json``.
+
 Source: Andriluka et al. 2014, MPII Human Pose, annotations under the Simplified BSD licence.
 """
 
 import argparse
+import json
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from benchmarks.lifting import SHARED, TRAINING
 from benchmarks.peers.ours import show_progress
 from pose_lib.config import config_table
 from pose_lib.formats.lifter_folder import save_lifter
-from pose_lib.formats.training_poses import read_training_poses
+from pose_lib.formats.training_poses import TrainingPoses, read_training_poses
 from pose_lib.lifting.config import TrainConfig
+from pose_lib.lifting.sources import SourceTable, from_plain, measure_sources, with_tables
 from pose_lib.lifting.train import Training
 
 CONFIG = TrainConfig()
 FOLDER = Path(__file__).parents[1] / "pose_lib" / "data" / "lifter"
+SOURCES = Path(__file__).with_name("sources.json")
+"""What `poselift proportions DATA --json` told of other sources, see `docs/lifting.md`."""
 
 
 def main() -> None:
     options = _options()
     torch.set_num_threads(options.threads)
-    training = Training.start(read_training_poses([options.data / TRAINING]).poses, CONFIG)
+    poses = read_training_poses([options.data / TRAINING])
+    training = Training.start(poses.poses, CONFIG)
     for report in training.steps():
         show_progress(report)
     origin = {
@@ -37,7 +45,16 @@ def main() -> None:
         "package_version": version("poselift"),
         "config": config_table(CONFIG),
     }
-    save_lifter(replace(training.lifter(), origin=origin), options.out, half=True)
+    lifter = replace(training.lifter(), origin=origin, sources=source_tables(poses))
+    save_lifter(lifter, options.out, half=True)
+
+
+def source_tables(poses: TrainingPoses) -> tuple[SourceTable, ...]:
+    """Return what the lifter knows of sources: that of these poses, and the others."""
+    own = measure_sources(
+        poses.by_skeleton, "MPII's train images, all joints annotated", np.random.default_rng(0)
+    )
+    return with_tables(from_plain(json.loads(SOURCES.read_text())["sources"]), own)
 
 
 def _options() -> argparse.Namespace:

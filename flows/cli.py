@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from flows.commands import evaluate, models, mpii, pipeline, servers, sweep, weights
+from flows.commands import evaluate, models, mpii, pipeline, proportions, servers, sweep, weights
 from flows.services import set_environment
 from pose_lib.errors import InputError, SickTrainingError
 from tasks.workspace import HOME_VARIABLE, current_workspace, without_password
@@ -27,7 +27,7 @@ app = typer.Typer(
 )
 for command in (
     *(pipeline.demo, pipeline.run, pipeline.extract, pipeline.export, pipeline.status),
-    *(mpii.choose, pipeline.train, sweep.sweep, pipeline.lift, mpii.mpii),
+    *(mpii.choose, pipeline.train, sweep.sweep, pipeline.lift, proportions.proportions, mpii.mpii),
 ):
     app.command()(command)
 app.add_typer(evaluate.evaluate_app, name="evaluate")

@@ -27,7 +27,7 @@ from tasks.registry import fetch_lifter, run_of
 from tasks.tracking import connect
 
 ENOUGH_TO_ADAPT = 200
-"""People from which on a store's own bone ratios are measured rather than left open."""
+"""People from which on a store's own bone ratios are measured, not taken from its source."""
 
 
 _LIST_OF_FIGURES = "figures.txt"
@@ -63,7 +63,7 @@ def lift_people(store: Path, model: str, path: Path) -> Path:
     """Lift the store's chosen people and write their 3D poses to the npz file ``path``."""
     keypoints = read_keypoints(store).only_chosen()
     poses = convert_keypoints(keypoints.keypoints, keypoints.skeleton, BODY_15)
-    lifted = _adapted(fetch_lifter(model), poses).lift(poses)
+    lifted = _told(fetch_lifter(model), poses, keypoints.skeleton.name).lift(poses)
     mark_output(path.parent)
     write_lifted_poses(path, keypoints, lifted)
     return path
@@ -112,13 +112,14 @@ def log_figures(folder: Path, model: str) -> None:
         connect().log_artifacts(run_id, str(folder), "poses")
 
 
-def _adapted(lifter: Lifter, poses: np.ndarray) -> Lifter:
+def _told(lifter: Lifter, poses: np.ndarray, source: str) -> Lifter:
+    """Return the lifter told the people's own bone ratios, or what it knows of their source."""
     if len(poses) < ENOUGH_TO_ADAPT:
-        return lifter
+        return lifter.for_source(source)
     try:
         return lifter.adapted(poses)
     except InputError:  # many people, but too few show some bone
-        return lifter
+        return lifter.for_source(source)
 
 
 def _reader(store: Path) -> ReadPicture:

@@ -3,16 +3,18 @@
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import mlflow
+import numpy as np
 from prefect import task
 
 from pose_lib.formats.lifter_folder import save_lifter, save_networks
 from pose_lib.formats.training_poses import TrainingPoses, read_training_poses
 from pose_lib.lifting.config import TrainConfig
+from pose_lib.lifting.sources import SourceTable, measure_sources
 from pose_lib.lifting.train import StepReport, Training, use_one_thread
 from pose_lib.plots.figures import png_bytes, training_curves
 from tasks.progress import report_progress
@@ -165,8 +167,15 @@ def _store(training: Training, poses: TrainingPoses, run_id: str) -> RegisteredL
         curves = training_curves(_history(run_id, training.config.gan.n_generators))
         (folder / "training.png").write_bytes(png_bytes(curves))
         mlflow.log_artifact(str(folder / "training.png"), "figures")
-        save_lifter(training.lifter(), folder / "lifter")
+        save_lifter(replace(training.lifter(), sources=_sources(poses)), folder / "lifter")
         return register_lifter(folder / "lifter", example=poses.poses[:4])
+
+
+def _sources(poses: TrainingPoses) -> tuple[SourceTable, ...]:
+    """Measure the bone lengths of the detectors or data sets that gave the poses."""
+    rng = np.random.default_rng(0)
+    tables = measure_sources(poses.by_skeleton, "the 2D poses it was trained on", rng)
+    return tuple(table for table in tables if table.complete)
 
 
 def _history(run_id: str, n_generators: int) -> list[dict[str, float]]:

@@ -22,6 +22,7 @@ from pose_lib.formats.whole_file import write_whole
 from pose_lib.lifting.lifter import Lifter
 from pose_lib.lifting.networks import Regressor
 from pose_lib.lifting.observation import TOLD_KINDS
+from pose_lib.lifting.sources import as_plain, from_plain
 from pose_lib.lifting.state import Tensors, packed
 from pose_lib.lifting.train import Checkpoint
 from pose_lib.skeleton import BODY_15
@@ -30,6 +31,8 @@ SCHEMA = "poselift-lifter/2"
 CHECKPOINT_SCHEMA = "poselift-checkpoint/1"
 WEIGHTS, DESCRIPTION = "lifter.safetensors", "lifter.json"
 CHECKPOINT = "checkpoint.safetensors"
+
+_OTHER_CONTENT = (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, AttributeError)
 
 
 def save_lifter(lifter: Lifter, folder: Path, *, half: bool = False) -> None:
@@ -52,6 +55,7 @@ def save_lifter(lifter: Lifter, folder: Path, *, half: bool = False) -> None:
         "joints": list(BODY_15.joints),
         "width": lifter.regressor.width,
         "proportions": proportions,
+        "sources": as_plain(lifter.sources),
         "sha256": hashlib.sha256(content).hexdigest(),
         "origin": lifter.origin,
     }
@@ -75,8 +79,9 @@ def load_lifter(folder: Path) -> Lifter:
         regressor = _regressor(content, description["width"])
         told = description["proportions"]
         proportions = torch.tensor([told[kind] for kind in TOLD_KINDS]) if told else None
-        return Lifter(regressor, proportions, description["origin"])
-    except (SafetensorError, RuntimeError, KeyError, TypeError) as error:
+        sources = from_plain(description.get("sources", {}))
+        return Lifter(regressor, proportions, description["origin"], sources)
+    except _OTHER_CONTENT as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{folder} holds no lifter that this version knows: {reason}") from error
 

@@ -15,7 +15,7 @@ from pose_lib.formats.mpii import read_mpii
 from pose_lib.formats.npy_pair import KEYPOINTS_FILE, read_npy_pair
 from pose_lib.formats.openpose_json import read_openpose
 from pose_lib.keypoints import Keypoints
-from pose_lib.skeleton import BODY_15, MPII_16
+from pose_lib.skeleton import BODY_15, MPII_16, Skeleton
 
 ACCEPTED = (
     "a keypoint store, a folder with keypoints.npy and filenames.npy, a folder of OpenPose JSON, "
@@ -30,12 +30,16 @@ class TrainingPoses:
     Attributes:
         poses: BODY_15: x, y in pixels and confidence; missing is ``(nan, nan, 0)``.
         sources: Each source and how many poses came from it.
+        skeletons: What each source has its joints from, by name.
     """
 
     poses: Float[np.ndarray, "pose 15 3"]
     sources: tuple[tuple[str, int], ...]
+    skeletons: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        if len(self.skeletons) != len(self.sources):
+            raise ValueError(f"{len(self.skeletons)} skeletons of {len(self.sources)} sources")
         if sum(count for _, count in self.sources) != len(self.poses):
             raise ValueError(f"{self.sources} do not add up to {len(self.poses)} poses")
 
@@ -43,6 +47,13 @@ class TrainingPoses:
     def digest(self) -> str:
         """SHA-256 of the poses, the same wherever they were read from."""
         return hashlib.sha256(np.ascontiguousarray(self.poses, "<f4").tobytes()).hexdigest()
+
+    @property
+    def by_skeleton(self) -> dict[str, Float[np.ndarray, "_ 15 3"]]:
+        """The poses by the skeleton they come from, in small letters: ``mpii_16``."""
+        names = [name.lower() for name in self.skeletons]
+        of_pose = np.repeat(np.array(names), [count for _, count in self.sources])
+        return {name: self.poses[of_pose == name] for name in dict.fromkeys(names)}
 
 
 def read_training_poses(sources: Sequence[Path]) -> TrainingPoses:
@@ -53,22 +64,24 @@ def read_training_poses(sources: Sequence[Path]) -> TrainingPoses:
     Raises:
         InputError: If a source is none of these, or there is not one pose in all of them.
     """
-    parts = [_read_poses(Path(source)) for source in sources]
-    parts = [poses[(poses[..., 2] > 0).any(-1)] for poses in parts]
+    read = [_read_poses(Path(source)) for source in sources]
+    parts = [poses[(poses[..., 2] > 0).any(-1)] for poses, _ in read]
     if not sum(map(len, parts)):
         named = ", ".join(map(str, sources)) or "no source"
         raise InputError(f"there is no pose to train on in {named}")
     counts = tuple((str(source), len(part)) for source, part in zip(sources, parts, strict=True))
-    return TrainingPoses(np.concatenate(parts), counts)
+    skeletons = tuple(skeleton.name for _, skeleton in read)
+    return TrainingPoses(np.concatenate(parts), counts, skeletons)
 
 
-def _read_poses(source: Path) -> Float[np.ndarray, "pose 15 3"]:
+def _read_poses(source: Path) -> tuple[Float[np.ndarray, "pose 15 3"], Skeleton]:
+    """Return a source's poses, and the skeleton that they were found or annotated on."""
     if not source.exists():
         raise InputError(f"there is no training data at {source}; accepted is {ACCEPTED}")
     if source.suffix.lower() in (".mat", ".npz"):
-        return convert_keypoints(read_mpii(source), MPII_16, BODY_15)
+        return convert_keypoints(read_mpii(source), MPII_16, BODY_15), MPII_16
     people = _read_people(source)
-    return convert_keypoints(people.keypoints, people.skeleton, BODY_15)
+    return convert_keypoints(people.keypoints, people.skeleton, BODY_15), people.skeleton
 
 
 def _read_people(source: Path) -> Keypoints:

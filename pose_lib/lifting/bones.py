@@ -10,6 +10,8 @@ Source: Taylor 2000, "Reconstruction of articulated objects from point correspon
 single uncalibrated image", for depth from foreshortening.
 """
 
+import warnings
+
 import numpy as np
 import torch
 from jaxtyping import Float, Int
@@ -63,7 +65,8 @@ shoulder 0.288. The two axes run between joint centers and so are shorter than t
 
 _LONGEST_BONE = 1.05  # in canonical length: real people differ from the table by about this much
 _LONGEST_SEEN = 93  # percentile; measured lengths scatter, so the longest ones are mistakes
-_FEWEST_SIGHTINGS = 50
+FEWEST_SIGHTINGS = 50
+"""People who must show a bone before its length is measured."""
 
 
 def bone_indices(*names: str) -> Int[Tensor, "bone"]:
@@ -155,8 +158,16 @@ def measure_bone_lengths(joints: Float[Tensor, "pose 15 2"]) -> Float[Tensor, "1
     Raises:
         InputError: If some bone was seen too rarely.
     """
+    _require_sightings(sightings(joints), len(joints))
+    return measurable_bone_lengths(joints)
+
+
+def measurable_bone_lengths(
+    joints: Float[Tensor, "pose 15 2"], *, fewest: int = FEWEST_SIGHTINGS
+) -> Float[Tensor, "12"]:
+    """Measure the bones that enough people show; NaN for others, and for all without a spine."""
     lengths = bone_vectors(joints).norm(dim=-1)
-    _require_sightings(lengths)
+    lengths[:, sightings(joints) < fewest] = torch.nan
     pelvis = joints[:, BODY_15.index("pelvis"), None]
     size = (joints - pelvis).norm(dim=-1).nanmean(dim=1)
     for _ in range(3):  # size from bones, bones from size: settles in two or three rounds
@@ -165,23 +176,27 @@ def measure_bone_lengths(joints: Float[Tensor, "pose 15 2"]) -> Float[Tensor, "1
     return _longest_seen(lengths, size)
 
 
+def sightings(joints: Float[Tensor, "pose 15 2"]) -> Int[Tensor, "12"]:
+    """Return how many people show each bone."""
+    return bone_vectors(joints).isfinite().all(-1).sum(0)
+
+
 def _longest_seen(
     lengths: Float[Tensor, "pose 12"], size: Float[Tensor, "pose"]
 ) -> Float[Tensor, "12"]:
     usable = size > 0  # false for NaN, too
     relative = (lengths[usable] / size[usable, None]).numpy()
-    longest = torch.from_numpy(np.nanpercentile(relative, _LONGEST_SEEN, axis=0)).float()
-    same_kind = BONE_KIND[:, None] == BONE_KIND[None]
-    table = (same_kind * longest).sum(1) / same_kind.sum(1)
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # a bone not seen: NaN
+        longest = torch.from_numpy(np.nanpercentile(relative, _LONGEST_SEEN, axis=0)).float()
+    table = (longest + longest[MIRRORED_BONES]) / 2
     return table * (SPINE_LENGTH / table[BONE_NAMES.index("spine")])
 
 
-def _require_sightings(lengths: Float[Tensor, "pose 12"]) -> None:
-    seen = lengths.isfinite().sum(0)
+def _require_sightings(seen: Int[Tensor, "12"], n_people: int) -> None:
     rarest = int(seen.argmin())
-    if seen[rarest] < _FEWEST_SIGHTINGS:
+    if seen[rarest] < FEWEST_SIGHTINGS:
         raise InputError(
-            f"too few people to measure bone lengths: {_FEWEST_SIGHTINGS} must show every bone, "
+            f"too few people to measure bone lengths: {FEWEST_SIGHTINGS} must show every bone, "
             f"but the {BONE_NAMES[rarest].replace('_', ' ')} is seen in {int(seen[rarest])} of "
-            f"{len(lengths)}; give more people"
+            f"{n_people}; give more people"
         )

@@ -11,6 +11,7 @@ from torch import Tensor
 from pose_lib.lifting.bones import measure_bone_lengths
 from pose_lib.lifting.networks import RADIUS_SHARES, Regressor
 from pose_lib.lifting.observation import TOLD_KINDS, Observation, normalized, proportions_of
+from pose_lib.lifting.sources import SourceTable
 
 FEWEST_JOINTS = 6
 _AT_ONCE = 4096
@@ -56,11 +57,13 @@ class Lifter:
         proportions: How its source's bone lengths compare to the table, see ``Observation``; None
             where the source is not known, as with a single photograph.
         origin: Where it comes from, in plain values: settings and number of people, or more.
+        sources: What is known of detectors and data sets, for single photographs of theirs.
     """
 
     regressor: Regressor
     proportions: Float[Tensor, "7"] | None = None
     origin: dict[str, Any] = field(default_factory=dict)
+    sources: tuple[SourceTable, ...] = ()
 
     def lift(self, poses: Float[np.ndarray, "pose 15 3"]) -> LiftedPoses:
         """Lift people, whole or not, to 3D.
@@ -84,7 +87,8 @@ class Lifter:
     def radius(self, share: float) -> float:
         """Return by what to multiply a spread so that ``share`` of the true joints lie within.
 
-        Measured in training on synthetic people that were not trained on.
+        Measured in training on synthetic people that were not trained on, without the pelvis, at
+        which poses are put and which is never wrong.
 
         Args:
             share: 0 to 1; beyond the shares measured, 0.1 to 0.95, the nearest counts.
@@ -104,6 +108,19 @@ class Lifter:
         table = self.regressor.table
         lengths = measure_bone_lengths(torch.from_numpy(joints))
         return replace(self, proportions=proportions_of(lengths, table))
+
+    def for_source(self, name: str) -> "Lifter":
+        """Return the same lifter, told what it knows of a source, if that is certain enough.
+
+        Worth it for a single photograph; a wrong table costs more than none.
+
+        Args:
+            name: Of the source's skeleton, in any letters: ``MPII_16``.
+        """
+        for table in self.sources:
+            if table.name == name.lower() and table.certain:
+                return replace(self, proportions=table.proportions(self.regressor.table))
+        return self
 
     @torch.no_grad()
     def _lift(

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from pose_lib.lifting.bones import AVERAGE_LENGTHS, joints_of
 from pose_lib.lifting.config import GanConfig, RefineConfig, TrainConfig
 from pose_lib.lifting.lifter import Lifter
 from pose_lib.lifting.networks import Discriminator, Generator, Regressor
+from pose_lib.lifting.sources import SourceTable
 from pose_lib.lifting.train import Checkpoint, Training
 
 RNG = torch.Generator().manual_seed(0)
@@ -47,6 +49,32 @@ def test_half_precision_changes_little_and_halves_the_file(lifter, tmp_path):
     np.testing.assert_allclose(half, full, atol=0.01)
     sizes = [(tmp_path / name / WEIGHTS).stat().st_size for name in ("half", "full")]
     assert sizes[0] < 0.6 * sizes[1]
+
+
+def test_what_a_lifter_knows_of_sources_comes_back(lifter, tmp_path):
+    table = SourceTable("mpii_16", (0.6,) * 8, (0.01,) * 8, (9,) * 8, 9, "nobody")
+    save_lifter(replace(lifter, sources=(table,)), tmp_path)
+    assert load_lifter(tmp_path).sources == (table,)
+
+
+def test_a_lifter_stored_before_there_were_sources_knows_of_none(lifter, tmp_path):
+    save_lifter(lifter, tmp_path)
+    change_description(tmp_path, lambda description: description.pop("sources"))
+    assert load_lifter(tmp_path).sources == ()
+
+
+@pytest.mark.parametrize("sources", [["mpii_16"], {"mpii_16": {}}, {"mpii_16": {"lengths": 5}}])
+def test_broken_sources_are_refused_with_the_folder(lifter, tmp_path, sources):
+    save_lifter(lifter, tmp_path)
+    change_description(tmp_path, lambda description: description.update(sources=sources))
+    with pytest.raises(InputError, match="holds no lifter that this version knows"):
+        load_lifter(tmp_path)
+
+
+def change_description(folder, change):
+    description = json.loads((folder / DESCRIPTION).read_text())
+    change(description)
+    (folder / DESCRIPTION).write_text(json.dumps(description))
 
 
 def test_the_description_names_the_joints(lifter, tmp_path):

@@ -46,6 +46,19 @@ def test_several_sources_are_joined_in_the_order_given(tmp_path):
     assert len(read.poses) == 3 + some_keypoints(NAMES).n_people
 
 
+def test_poses_are_told_apart_by_the_skeleton_they_come_from(tmp_path):
+    people = some_keypoints(NAMES)
+    pair = write_npy_pair(people, tmp_path / "pair")
+    mpii = tmp_path / "mpii.npz"
+    np.savez(mpii, joints=np.ones((3, 16, 2)), joint_names=np.array(MPII_16.joints))
+    read = read_training_poses([pair, mpii, pair])
+    assert {name: len(poses) for name, poses in read.by_skeleton.items()} == {
+        "coco_18": 2 * people.n_people,
+        "mpii_16": 3,
+    }
+    assert (read.by_skeleton["mpii_16"][:, 0] == 1).all()
+
+
 def test_the_digest_follows_the_poses_not_their_format(tmp_path):
     people = some_keypoints(NAMES)
     pair = write_npy_pair(people, tmp_path / "pair")

@@ -1,0 +1,91 @@
+"""The command that measures how long bones are, on 2D poses alone."""
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.commands.options import Json, Model
+from flows.console import show_table
+
+if TYPE_CHECKING:
+    from pose_lib.lifting.sources import SourceTable
+
+
+def proportions(
+    data: Annotated[
+        list[Path],
+        typer.Argument(help="Stores, folders of npy pairs or OpenPose JSON, MPII .mat or .npz."),
+    ],
+    model: Model = "bundled",
+    save_to: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the model there with what was measured, for single photos.", metavar="DIR"
+        ),
+    ] = None,
+    about: Annotated[
+        str, typer.Option(help="Which people these are, to store; by default DATA's names.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Measure bone lengths on 2D poses of many different people, beside what a model knows.
+
+    Lengths are in trunk lengths, the spine being 0.6. All data of one skeleton is one source.
+    """
+    from tasks.proportions import measure_proportions, save_with_tables
+    from tasks.registry import fetch_lifter
+
+    lifter = fetch_lifter(model)
+    tables = measure_proportions([path.absolute() for path in data], about)
+    if save_to is not None:
+        save_with_tables(lifter, tables, save_to.absolute())
+    if as_json:
+        saved = str(save_to) if save_to else None
+        known = {name: of["lengths"] for name, of in _plain(lifter.sources).items()}
+        print(json.dumps({"sources": _plain(tables), "model": known, "saved": saved}))
+        return
+    for table in tables:
+        _show(table, lifter.sources)
+    if save_to is not None:
+        print(f"\nwritten: {save_to}")
+
+
+def _plain(tables: "tuple[SourceTable, ...]") -> dict[str, Any]:
+    from pose_lib.lifting.sources import as_plain
+
+    plain = as_plain(tables)
+    for table in tables:
+        error = table.error if table.complete else None
+        plain[table.name] |= {"error": error, "certain": table.certain}
+    return plain
+
+
+def _show(table: "SourceTable", known: "tuple[SourceTable, ...]") -> None:
+    from pose_lib.lifting.bones import KINDS
+    from pose_lib.lifting.sources import LARGEST_ERROR
+
+    columns = ("bone", "length", "95 % interval", "seen", *(f"model: {t.name}" for t in known))
+    rows = [
+        (
+            kind.replace("_", " "),
+            _number(table.lengths[row]),
+            " to ".join(_number(end) for end in table.interval[row]),
+            table.sightings[row],
+            *(_number(of_model.lengths[row]) for of_model in known),
+        )
+        for row, kind in enumerate(KINDS)
+    ]
+    print(f"\n{table.name}: {table.people} people\n")
+    show_table(columns, rows)
+    if not table.complete:
+        print("\nNot told to a lifter: too few people show every bone.")
+        return
+    told = "told for single photos" if table.certain else "stored, but not told"
+    print(f"\nUncertain by {table.error:.1%} (told up to {LARGEST_ERROR:.1%}): {told}.")
+
+
+def _number(length: float) -> str:
+    return f"{length:.3f}" if math.isfinite(length) else "-"
