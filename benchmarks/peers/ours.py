@@ -1,6 +1,7 @@
 """This package's own lifter, and the same with one of its ingredients taken away.
 
-Most ingredients are settings. The others are replaced here for the time of the training.
+Most ingredients are settings. That lifted bones get their right lengths is none: that step is
+replaced here for the time of a training.
 """
 
 import time
@@ -16,11 +17,10 @@ import torch
 from benchmarks.peers.people import People
 from benchmarks.peers.supervised import lifter_trained
 from benchmarks.peers.training import Curve, Trained
-from pose_lib.lifting import gan
 from pose_lib.lifting import train as lifting_train
 from pose_lib.lifting.bones import bone_vectors, joints_of, measure_bone_lengths, mirrored_bones
 from pose_lib.lifting.config import CameraConfig, NoiseConfig, TrainConfig
-from pose_lib.lifting.people import CanonicalPeople, canonical_bones, canonical_people
+from pose_lib.lifting.people import CanonicalPeople, canonical_bones
 from pose_lib.lifting.synthesis import Corpus
 from pose_lib.lifting.train import StepReport, Training
 
@@ -45,14 +45,12 @@ class Variant:
     Attributes:
         settings: Changes the settings of both stages.
         settings_2: Changes them once stage 1 is over.
-        people: Changes the training people.
         patch: Changes the program while it trains.
         n_stages: One to lift with the first generator.
     """
 
     settings: Callable[[TrainConfig], TrainConfig] = same
     settings_2: Callable[[TrainConfig], TrainConfig] = same
-    people: Callable[[CanonicalPeople], CanonicalPeople] = same
     patch: Callable[[], AbstractContextManager] = nullcontext
     n_stages: int = 2
 
@@ -62,20 +60,20 @@ DEFAULT = TrainConfig()
 
 
 def train(poses, *, budget, seed, config=DEFAULT, variant=AS_IS) -> Trained:
-    people, curve = variant.people(canonical_people(poses)), Curve()
+    curve = Curve()
     watched = replace(config.health, stop=False)  # what lacks an ingredient may well be sick
     config = variant.settings(replace(config, seed=seed, health=watched))
     with variant.patch():
         if budget.seconds is not None:
-            config = fitted(config, people, budget.seconds, n_stages=variant.n_stages)
-        training = Training(people, config, poses_digest="")
+            config = fitted(config, poses, budget.seconds, n_stages=variant.n_stages)
+        training = Training.start(poses, config)
         for report in steps(training, variant):
             share = (report.step - 1) / report.total_steps
             curve.add(share, {f"{report.stage} {k}": v for k, v in report.losses.items()})
             show_progress(report)
     if variant.n_stages == 2:
         return lifter_trained(training.lifter(), curve)
-    return Trained(generator_lift(training.generators[0], People(people)), curve)
+    return Trained(generator_lift(training.generators[0], People.of(poses)), curve)
 
 
 def steps(training: Training, variant: Variant) -> Iterator[StepReport]:
@@ -89,9 +87,7 @@ def steps(training: Training, variant: Variant) -> Iterator[StepReport]:
             training.config = variant.settings_2(training.config)
 
 
-def fitted(
-    config: TrainConfig, people: CanonicalPeople, seconds: float, *, n_stages: int
-) -> TrainConfig:
+def fitted(config: TrainConfig, poses: np.ndarray, seconds: float, *, n_stages: int) -> TrainConfig:
     """Change all numbers of steps by one factor, so that training takes this long on one core."""
     trial = replace(
         config,
@@ -100,7 +96,7 @@ def fitted(
     )
     spent = {"gan": 0.0, "refine": 0.0}
     before = time.process_time()
-    for report in Training(people, trial, poses_digest="").steps():
+    for report in Training.start(poses, trial).steps():
         spent[report.stage.split()[0]] += time.process_time() - before
         before = time.process_time()
     stage_1 = spent["gan"] * config.gan.n_generators * config.gan.steps / _TRIAL_STEPS
@@ -143,14 +139,6 @@ def of_refine(**changes: Any) -> Callable[[TrainConfig], TrainConfig]:
     return lambda config: replace(config, refine=replace(config.refine, **changes))
 
 
-def _weighted_evenly(people: CanonicalPeople) -> CanonicalPeople:
-    return replace(people, weights=torch.full_like(people.weights, 1 / len(people)))
-
-
-def _whole_body_only() -> AbstractContextManager:
-    return mock.patch.object(gan, "_PART_WEIGHTS", torch.tensor([1.0, 0.0, 0.0]))
-
-
 def _lengths_as_lifted() -> AbstractContextManager:
     def lift_corpus(people: CanonicalPeople, generators: list) -> Corpus:
         with torch.no_grad():
@@ -164,14 +152,15 @@ def _lengths_as_lifted() -> AbstractContextManager:
 VARIANTS = {
     "re-lift loss": Variant(of_gan(relift_weights=(0.0,))),
     "flexion loss": Variant(of_gan(flexion_weight=0.0)),
-    "facing weights": Variant(people=_weighted_evenly),
-    "part discriminators": Variant(patch=_whole_body_only),
+    "facing weights": Variant(of_gan(even_facing=False)),
+    "part discriminators": Variant(of_gan(part_weights=(1.0, 0.0, 0.0))),
     "several generators": Variant(of_gan(n_generators=1)),
     "stage 2": Variant(of_gan(n_generators=1), n_stages=1),
     "realistic cameras in stage 2": Variant(
         settings_2=lambda config: replace(config, camera=LEVEL_AND_FAR)
     ),
     "bone lengths set right": Variant(patch=_lengths_as_lifted),
+    "lent legs and arms": Variant(of_refine(other_legs_share=0.0, other_arm_share=0.0)),
     "body variation": Variant(of_refine(group_spread=0.0, bone_spread=0.0, person_spread=0.0)),
     "noise and missing joints": Variant(of_refine(noise=NOISELESS)),
     "measured detector noise": Variant(of_refine(noise=NoiseConfig(openpose_share=0.0))),
