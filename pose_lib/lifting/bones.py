@@ -64,7 +64,15 @@ shoulder 0.288. The two axes run between joint centers and so are shorter than t
 """
 
 _LONGEST_BONE = 1.05  # in canonical length: real people differ from the table by about this much
-_LONGEST_SEEN = 93  # percentile; measured lengths scatter, so the longest ones are mistakes
+LONGEST_SEEN = 93.0
+"""Percentile of the lengths seen that is taken for a bone's; the longest ones are mistakes."""
+
+TOLD = 85.0
+"""The percentile for proportions that a lifter is told.
+
+Detectors' errors make the longest sightings longer still, of short bones above all; among lower
+ones they count less. Where 2D is exact the two percentiles give nearly the same proportions.
+"""
 FEWEST_SIGHTINGS = 50
 """People who must show a bone before its length is measured."""
 
@@ -143,7 +151,9 @@ def person_size(
     return top.sum(1) / (top > 0).sum(1).clamp_min(1)
 
 
-def measure_bone_lengths(joints: Float[Tensor, "pose 15 2"]) -> Float[Tensor, "12"]:
+def measure_bone_lengths(
+    joints: Float[Tensor, "pose 15 2"], *, percentile: float = LONGEST_SEEN
+) -> Float[Tensor, "12"]:
     """Measure the proportions of a source's people on 2D poses alone.
 
     A source is one data set's or detector's idea of where joints are; tables of two sources must
@@ -151,6 +161,7 @@ def measure_bone_lengths(joints: Float[Tensor, "pose 15 2"]) -> Float[Tensor, "1
 
     Args:
         joints: Image positions in any unit; NaN where missing.
+        percentile: Of the lengths seen; ``TOLD`` for proportions to tell a lifter.
 
     Returns:
         Length of each bone in trunk lengths, left and right the same.
@@ -159,11 +170,14 @@ def measure_bone_lengths(joints: Float[Tensor, "pose 15 2"]) -> Float[Tensor, "1
         InputError: If some bone was seen too rarely.
     """
     _require_sightings(sightings(joints), len(joints))
-    return measurable_bone_lengths(joints)
+    return measurable_bone_lengths(joints, percentile=percentile)
 
 
 def measurable_bone_lengths(
-    joints: Float[Tensor, "pose 15 2"], *, fewest: int = FEWEST_SIGHTINGS
+    joints: Float[Tensor, "pose 15 2"],
+    *,
+    fewest: int = FEWEST_SIGHTINGS,
+    percentile: float = LONGEST_SEEN,
 ) -> Float[Tensor, "12"]:
     """Measure the bones that enough people show; NaN for others, and for all without a spine."""
     lengths = bone_vectors(joints).norm(dim=-1)
@@ -171,9 +185,9 @@ def measurable_bone_lengths(
     pelvis = joints[:, BODY_15.index("pelvis"), None]
     size = (joints - pelvis).norm(dim=-1).nanmean(dim=1)
     for _ in range(3):  # size from bones, bones from size: settles in two or three rounds
-        table = _longest_seen(lengths, size)
+        table = _longest_seen(lengths, size, percentile)
         size = person_size(lengths, table[None], longest=3)
-    return _longest_seen(lengths, size)
+    return _longest_seen(lengths, size, percentile)
 
 
 def sightings(joints: Float[Tensor, "pose 15 2"]) -> Int[Tensor, "12"]:
@@ -182,12 +196,12 @@ def sightings(joints: Float[Tensor, "pose 15 2"]) -> Int[Tensor, "12"]:
 
 
 def _longest_seen(
-    lengths: Float[Tensor, "pose 12"], size: Float[Tensor, "pose"]
+    lengths: Float[Tensor, "pose 12"], size: Float[Tensor, "pose"], percentile: float
 ) -> Float[Tensor, "12"]:
     usable = size > 0  # false for NaN, too
     relative = (lengths[usable] / size[usable, None]).numpy()
     with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # a bone not seen: NaN
-        longest = torch.from_numpy(np.nanpercentile(relative, _LONGEST_SEEN, axis=0)).float()
+        longest = torch.from_numpy(np.nanpercentile(relative, percentile, axis=0)).float()
     table = (longest + longest[MIRRORED_BONES]) / 2
     return table * (SPINE_LENGTH / table[BONE_NAMES.index("spine")])
 

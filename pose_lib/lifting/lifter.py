@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from pose_lib.lifting.bones import measure_bone_lengths
+from pose_lib.lifting.bones import TOLD, measure_bone_lengths
 from pose_lib.lifting.networks import RADIUS_SHARES, Regressor
 from pose_lib.lifting.observation import TOLD_KINDS, Observation, normalized, proportions_of
 from pose_lib.lifting.sources import SourceTable
@@ -106,7 +106,7 @@ class Lifter:
         found = (poses[..., 2] > 0) & np.isfinite(poses).all(-1)
         joints = np.where(found[..., None], poses[..., :2], np.nan).astype(np.float32)
         table = self.regressor.table
-        lengths = measure_bone_lengths(torch.from_numpy(joints))
+        lengths = measure_bone_lengths(torch.from_numpy(joints), percentile=TOLD)
         return replace(self, proportions=proportions_of(lengths, table))
 
     def for_source(self, name: str) -> "Lifter":

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pose_lib.lifting.bones import BONE_KIND, KINDS, measurable_bone_lengths, sightings
+from pose_lib.lifting.bones import BONE_KIND, KINDS, TOLD, measurable_bone_lengths, sightings
 from pose_lib.lifting.observation import TOLD_KINDS, proportions_of
 
 LARGEST_ERROR = 0.025
@@ -107,7 +107,7 @@ def measure_source(
     """
     found = (poses[..., 2] > 0) & np.isfinite(poses).all(-1)
     joints = torch.from_numpy(np.where(found[..., None], poses[..., :2], np.nan)).float()
-    seen, lengths = sightings(joints), measurable_bone_lengths(joints)
+    seen, lengths = sightings(joints), measurable_bone_lengths(joints, percentile=TOLD)
     errors = _relative_errors(joints, rng).where(lengths.isfinite(), torch.nan)
     return SourceTable(
         name=name,
@@ -176,7 +176,9 @@ def _relative_errors(
     """Return the standard error of each bone's length, in its logarithm."""
     n = min(len(joints), _RESAMPLED)
     drawn = [rng.integers(len(joints), size=n) for _ in range(_RESAMPLES)]
-    logs = [measurable_bone_lengths(joints[people], fewest=1).log() for people in drawn]
+    logs = [
+        measurable_bone_lengths(joints[people], fewest=1, percentile=TOLD).log() for people in drawn
+    ]
     return torch.stack(logs).std(dim=0) * (n / len(joints)) ** 0.5
 
 
