@@ -8,7 +8,7 @@ Adapted: the flow's basis has 20 of the 24 numbers that vary here, the share of 
 32, each scaled to unit variance; the bones' proportions are those that MPII's 2D shows; and their
 loss has weight 10, which it gains over the first half. With the published 50 bones reach their
 lengths early, forward or backward as it happens, and stay there, for to turn around they had to
-pass through flat: in seven short trials, some of them with a slow start, that was worse than flat.
+pass through flat: in eight short trials, some of them with a slow start, that was worse than flat.
 """
 
 import math
