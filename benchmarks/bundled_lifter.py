@@ -28,7 +28,7 @@ from pose_lib.lifting.train import Training
 CONFIG = TrainConfig()
 FOLDER = Path(__file__).parents[1] / "pose_lib" / "data" / "lifter"
 SOURCES = Path(__file__).with_name("sources.json")
-"""What `poselift proportions DATA --json` told of other sources, see `docs/lifting.md`."""
+"""What `poselift proportions DATA --json` told of other sources, see `docs/lifting-sources.md`."""
 
 
 def main() -> None:

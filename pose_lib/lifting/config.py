@@ -174,7 +174,7 @@ class HealthConfig:
     """When a GAN counts as sick. This stops a training or lets it be, and never changes its result.
 
     A limit that several looks in a row find broken stops the training. Source of the limits:
-    healthy and provoked sick trainings, see docs/lifting.md.
+    healthy and provoked sick trainings, see docs/lifting-training.md.
 
     Attributes:
         stop: Whether a sick training is stopped; without, its figures are reported all the same.

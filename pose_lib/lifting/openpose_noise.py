@@ -3,7 +3,7 @@
 Errors have heavy tails, and joints of a limb share them: a limb may be taken for something else.
 
 Source: every table is measured by ``benchmarks/detector_errors.py``, which prints it again; on how
-many people stands in docs/lifting.md.
+many people stands in docs/lifting-noise.md.
 """
 
 from collections.abc import Mapping
