@@ -154,7 +154,10 @@ def _read_description(folder: Path) -> dict[str, Any]:
     except ValueError as error:
         raise InputError(f"{path} is damaged ({error}); copy the folder again") from error
     if not isinstance(description, dict) or description.get("schema") != SCHEMA:
-        raise InputError(f"{path} describes no lifter of schema {SCHEMA}")
+        raise InputError(
+            f"{path} describes no lifter of schema {SCHEMA}; one of another version of this "
+            "package must be trained again"
+        )
     return description
 
 

@@ -135,7 +135,7 @@ class RefineConfig:
     Attributes:
         steps: Training steps.
         batch: Synthetic people per step.
-        width: Hidden width.
+        width: Hidden width, even: half of it sees the mirror image.
         learning_rate: Peak rate of the first and last layer and of all biases (Adam).
         hidden_learning_rate: Peak rate of the hidden matrices (Muon).
         group_spread: Log-normal spread of the lengths of spine, legs, arms, hips and
@@ -166,6 +166,8 @@ class RefineConfig:
 
     def __post_init__(self) -> None:
         _require_positive(self, "steps", "batch", "width", "learning_rate", "hidden_learning_rate")
+        if self.width % 2:  # told here, not once stage 1 is over
+            raise ValueError(f"width must be even, half is for the mirror image, not {self.width}")
         _require_shares(self, "other_legs_share", "other_arm_share", "told_share")
 
 
