@@ -1,6 +1,6 @@
 """What a GAN's health looks like in healthy trainings and in sick ones: where the limits come from.
 
-    python benchmarks/gan_health.py --data ../shared/data
+    python -m benchmarks.gan_health --data ../shared/data
 
 The limits are only noted, not enforced. Half a minute for each training on MPII on one core.
 """

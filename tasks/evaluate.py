@@ -88,7 +88,10 @@ def score_pictures(
         The figures of ``score_found``; JSON can hold them.
     """
     keypoints, known = read_keypoints(store), read_picture_truth(truth)
-    rows = np.array(match_names(known.filename, keypoints.filename))[known.image]
+    if worst is not None and read_image_root(store) is None:
+        raise InputError(f"{store} does not say where its pictures are; leave out --worst")
+    places = match_names(known.filename, keypoints.filename)
+    rows = np.array([-1 if place is None else place for place in places])[known.image]
     poses = convert_keypoints(keypoints.keypoints, keypoints.skeleton, BODY_15)
     found = find_true_people(poses, keypoints.image, rows, known)
     if not found.matched.any():
@@ -114,8 +117,7 @@ def _draw_worst(
     truth: np.ndarray,
 ) -> None:
     root = read_image_root(store)
-    if root is None:
-        raise InputError(f"{store} does not say where its pictures are; leave out --worst")
+    assert root is not None  # seen to before anybody was lifted
     read = ImageSource(root, tuple(sorted(set(names)))).read
     mark_output(folder)
     drawn = worst_pose_figures(read, names, found.poses, lifted, truth, most=_DRAWN)

@@ -90,7 +90,7 @@ def plan_sweep(
     if truth is not None:
         read_pose_truth(truth)
     try:
-        chosen = Sweep(sweep.variants, tuple(seeds)) if seeds else sweep
+        chosen = Sweep(sweep.variants, tuple(seeds)) if seeds is not None else sweep
     except ValueError as error:
         raise InputError(f"--seeds: {error}") from error
     return PlannedSweep(file.stem, chosen, read_training_poses(data).digest)

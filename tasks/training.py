@@ -17,7 +17,11 @@ from mlflow.entities import Run
 
 from pose_lib.config import config_table
 from pose_lib.errors import SickTrainingError
-from pose_lib.formats.lifter_folder import load_checkpoint, save_checkpoint
+from pose_lib.formats.lifter_folder import (
+    CHECKPOINT_SCHEMA,
+    load_checkpoint,
+    save_checkpoint,
+)
 from pose_lib.formats.training_poses import TrainingPoses
 from pose_lib.formats.whole_file import write_whole
 from pose_lib.lifting.config import TrainConfig
@@ -35,7 +39,7 @@ _RUN_FILE = "mlflow_run.json"
 
 def training_id(poses: TrainingPoses, config: TrainConfig) -> str:
     """Return the same short name for the same poses and settings, and no other's."""
-    told = json.dumps([poses.digest, deciding_settings(config)], sort_keys=True)
+    told = json.dumps([CHECKPOINT_SCHEMA, poses.digest, deciding_settings(config)], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 

@@ -135,7 +135,10 @@ def evaluate_pixels(
     as_json: Json = False,
 ) -> None:
     """Score OpenPose and a lifter together, from pictures whose people are known in 3D."""
+    from pose_lib.formats.picture_truth import read_picture_truth
+
     settings = pipeline_settings(config).extract
+    read_picture_truth(truth)  # what is none is told before any server starts
     with session_with_workers(workers), _kept_or_not(store) as keypoints:
         from flows.evaluate import evaluate_pixels as evaluate
 

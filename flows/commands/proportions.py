@@ -58,7 +58,7 @@ def _plain(tables: "tuple[SourceTable, ...]") -> dict[str, Any]:
 
     plain = as_plain(tables)
     for table in tables:
-        error = table.error if table.complete else None
+        error = table.error if math.isfinite(table.error) else None
         plain[table.name] |= {"error": error, "certain": table.certain}
     return plain
 
@@ -80,7 +80,7 @@ def _show(table: "SourceTable", known: "tuple[SourceTable, ...]") -> None:
     ]
     print(f"\n{table.name}: {table.people} people\n")
     show_table(columns, rows)
-    if not table.complete:
+    if not math.isfinite(table.error):
         print("\nNot told to a lifter: too few people show every bone.")
         return
     told = "told for single photos" if table.certain else "stored, but not told"

@@ -44,7 +44,10 @@ def sweep(
 
     A sweep cut short goes on where it was; a variant added later is trained beside the others.
     """
+    from pose_lib.formats.sweep_files import read_sweep
+
     chosen = _numbers(seeds) if seeds is not None else None
+    read_sweep(file)  # a mistake in it is told before any server starts
     with session_with_workers(workers):
         from flows.sweep import sweep as sweep_flow
 

@@ -28,7 +28,8 @@ from pose_lib.lifting.train import Checkpoint
 from pose_lib.skeleton import BODY_15
 
 SCHEMA = "poselift-lifter/2"
-CHECKPOINT_SCHEMA = "poselift-checkpoint/1"
+CHECKPOINT_SCHEMA = "poselift-checkpoint/2"
+"""Of another number whenever the networks change: a training only goes on with its own."""
 WEIGHTS, DESCRIPTION = "lifter.safetensors", "lifter.json"
 CHECKPOINT = "checkpoint.safetensors"
 
