@@ -173,7 +173,7 @@ def test_a_checkpoint_comes_back_to_the_bit(tmp_path):
 def test_a_checkpoint_of_another_schema_is_refused(tmp_path):
     values = json.dumps({"schema": "poselift-checkpoint/0"})
     save_file({"rng": RNG.get_state()}, tmp_path / CHECKPOINT, metadata={"values": values})
-    with pytest.raises(InputError, match="is no poselift-checkpoint/1"):
+    with pytest.raises(InputError, match="is no poselift-checkpoint/2"):
         load_checkpoint(tmp_path)
 
 
