@@ -14,7 +14,7 @@ from pose_lib.lifting.observation import TOLD_KINDS, Observation, normalized, pr
 from pose_lib.lifting.sources import SourceTable
 
 FEWEST_JOINTS = 6
-_AT_ONCE = 4096
+_AT_ONCE = 1024  # their activations stay in the cache
 
 
 @dataclass(frozen=True)
