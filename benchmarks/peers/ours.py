@@ -1,7 +1,6 @@
-"""This package's own lifter, and the same with one of its ingredients taken away.
+"""This package's own lifter, and the same without an ingredient that no setting can take away.
 
-Most ingredients are settings. That lifted bones get their right lengths is none: that step is
-replaced here for the time of a training.
+Ingredients that are settings are compared by ``poselift sweep deployments/sweeps/ablation.toml``.
 """
 
 import time
@@ -19,7 +18,7 @@ from benchmarks.peers.supervised import lifter_trained
 from benchmarks.peers.training import Curve, Trained
 from pose_lib.lifting import train as lifting_train
 from pose_lib.lifting.bones import bone_vectors, joints_of, measure_bone_lengths, mirrored_bones
-from pose_lib.lifting.config import CameraConfig, NoiseConfig, TrainConfig
+from pose_lib.lifting.config import CameraConfig, TrainConfig
 from pose_lib.lifting.people import CanonicalPeople, canonical_bones
 from pose_lib.lifting.synthesis import Corpus
 from pose_lib.lifting.train import StepReport, Training
@@ -30,7 +29,6 @@ CAMERA_DISTANCE = 6.0
 LEVEL_AND_FAR = CameraConfig(
     pitch_mean=0.0, pitch_spread=0.0, roll_spread=0.0, nearest=1000.0, farthest=1000.0
 )
-NOISELESS = NoiseConfig(annotated_share=1.0, openpose_share=0.0, incomplete_share=0.0)
 _TRIAL_STEPS = 20
 
 
@@ -131,12 +129,8 @@ def generator_lift(generator, people: People):
     return lift
 
 
-def of_gan(**changes: Any) -> Callable[[TrainConfig], TrainConfig]:
-    return lambda config: replace(config, gan=replace(config.gan, **changes))
-
-
-def of_refine(**changes: Any) -> Callable[[TrainConfig], TrainConfig]:
-    return lambda config: replace(config, refine=replace(config.refine, **changes))
+def one_generator(config: TrainConfig) -> TrainConfig:
+    return replace(config, gan=replace(config.gan, n_generators=1))
 
 
 def _lengths_as_lifted() -> AbstractContextManager:
@@ -150,22 +144,13 @@ def _lengths_as_lifted() -> AbstractContextManager:
 
 
 VARIANTS = {
-    "re-lift loss": Variant(of_gan(relift_weights=(0.0,))),
-    "flexion loss": Variant(of_gan(flexion_weight=0.0)),
-    "facing weights": Variant(of_gan(even_facing=False)),
-    "part discriminators": Variant(of_gan(part_weights=(1.0, 0.0, 0.0))),
-    "several generators": Variant(of_gan(n_generators=1)),
-    "stage 2": Variant(of_gan(n_generators=1), n_stages=1),
+    "stage 2": Variant(one_generator, n_stages=1),
     "realistic cameras in stage 2": Variant(
         settings_2=lambda config: replace(config, camera=LEVEL_AND_FAR)
     ),
     "bone lengths set right": Variant(patch=_lengths_as_lifted),
-    "lent legs and arms": Variant(of_refine(other_legs_share=0.0, other_arm_share=0.0)),
-    "body variation": Variant(of_refine(group_spread=0.0, bone_spread=0.0, person_spread=0.0)),
-    "noise and missing joints": Variant(of_refine(noise=NOISELESS)),
-    "measured detector noise": Variant(of_refine(noise=NoiseConfig(openpose_share=0.0))),
 }
-"""By the ingredient that is missing."""
+"""By the ingredient that is missing; those that are settings are in ``deployments/sweeps``."""
 
 
 def show_progress(report: StepReport) -> None:

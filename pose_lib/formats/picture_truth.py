@@ -1,7 +1,5 @@
 """Reader of pictures' truth: who is in each picture, in 2D and in 3D, for evaluation only."""
 
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +9,11 @@ from jaxtyping import Float, Int
 from pose_lib.convert import convert_keypoints
 from pose_lib.errors import InputError
 from pose_lib.formats.grouped_poses import body_15_truth
+from pose_lib.formats.truth_arrays import read_truth_arrays
 from pose_lib.skeleton import BODY_15, COCO_17
 
 _KEYS = ("files", "image_index", "kp_names", "kp2d", "vis", "kp3d_cam_mm")
+_OTHERWISE = "; a truth of 2D poses goes to `poselift evaluate lifter`"
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def read_picture_truth(path: Path) -> PictureTruth:
     Raises:
         InputError: If the file is none, or an array is missing or of a wrong shape.
     """
-    arrays = _read_arrays(path)
+    arrays = read_truth_arrays(path, _KEYS, what="truth of pictures", otherwise=_OTHERWISE)
     names = tuple(map(str, arrays["kp_names"].reshape(-1)))
     n_people = arrays["image_index"].size
     for key, axes in (("kp2d", (2,)), ("vis", ()), ("kp3d_cam_mm", (3,))):
@@ -74,23 +74,6 @@ def _body_15_keypoints(
     seen = arrays["vis"][:, columns, None].astype(np.float32)
     xy = np.where(seen > 0, arrays["kp2d"][:, columns], np.nan)
     return convert_keypoints(np.concatenate([xy, seen], -1).astype(np.float32), COCO_17, BODY_15)
-
-
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    if path.is_file() and not zipfile.is_zipfile(path):
-        raise InputError(f"cannot read the pictures' truth {path}: it is no .npz archive")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            found = archive.files
-            arrays = {key: archive[key] for key in _KEYS if key in found}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"cannot read the pictures' truth {path}: {error}") from error
-    if missing := [key for key in _KEYS if key not in arrays]:
-        raise InputError(
-            f"{path} is no truth of pictures: it lacks {', '.join(missing)} (needed: "
-            f"{', '.join(_KEYS)}); a truth of 2D poses goes to `poselift evaluate lifter`"
-        )
-    return arrays
 
 
 def _require_shape(path: Path, key: str, array: np.ndarray, shape: tuple[int, ...]) -> None:

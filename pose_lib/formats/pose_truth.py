@@ -1,7 +1,5 @@
 """Reader of 3D truth files: poses whose 2D and 3D are both known, for evaluation only."""
 
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from pose_lib.convert import convert_keypoints
 from pose_lib.errors import InputError
 from pose_lib.formats.absence import nan_where_missing
 from pose_lib.formats.grouped_poses import body_15_truth
+from pose_lib.formats.truth_arrays import read_truth_arrays
 from pose_lib.skeleton import BODY_15, BODY_25
 
 _KEYS = ("kp2d_body25", "kp2d_body25_noisy", "joints3d_cam", "joints")
@@ -44,7 +43,7 @@ def read_pose_truth(path: Path) -> PoseTruth:
     Raises:
         InputError: If the file is none, or an array is missing or of a wrong shape.
     """
-    arrays = _read_arrays(path)
+    arrays = read_truth_arrays(path, _KEYS, what="3D truth file")
     joints = tuple(str(name) for name in arrays["joints"].reshape(-1))
     n_poses = arrays["joints3d_cam"].shape[0] if arrays["joints3d_cam"].ndim else 0
     _require_shape(path, "joints3d_cam", arrays["joints3d_cam"], (n_poses, len(joints), 3))
@@ -57,23 +56,6 @@ def read_pose_truth(path: Path) -> PoseTruth:
         noisy=convert_keypoints(nan_where_missing(arrays["kp2d_body25_noisy"]), BODY_25, BODY_15),
         joints3d=body_15_truth(arrays["joints3d_cam"].astype(np.float32), joints, path),
     )
-
-
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    if path.is_file() and not zipfile.is_zipfile(path):
-        raise InputError(f"cannot read the 3D truth file {path}: it is no .npz archive")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            found = archive.files
-            arrays = {key: archive[key] for key in _KEYS if key in found}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"cannot read the 3D truth file {path}: {error}") from error
-    if missing := [key for key in _KEYS if key not in arrays]:
-        raise InputError(
-            f"{path} is no 3D truth file: it lacks {', '.join(missing)} "
-            f"(needed: {', '.join(_KEYS)})"
-        )
-    return arrays
 
 
 def _require_shape(path: Path, key: str, array: np.ndarray, shape: tuple[int, ...]) -> None:

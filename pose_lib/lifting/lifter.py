@@ -87,8 +87,8 @@ class Lifter:
     def radius(self, share: float) -> float:
         """Return by what to multiply a spread so that ``share`` of the true joints lie within.
 
-        Measured in training on synthetic people that were not trained on, without the pelvis, at
-        which poses are put and which is never wrong.
+        Measured at the end of training on new views of its own people, without the pelvis, at which
+        poses are put and which is never wrong.
 
         Args:
             share: 0 to 1; beyond the shares measured, 0.1 to 0.95, the nearest counts.

@@ -24,7 +24,8 @@ from pose_lib.lifting.synthesis import Corpus, photograph
 from pose_lib.skeleton import BODY_15
 
 _WARM_UP = 100
-_MEASURED_ON = 8192  # people; also the seed that draws them
+_MEASURED_ON = 8192  # people
+_MEASURING_SEED = 8192  # of no training
 _MOVABLE = [joint != "pelvis" for joint in BODY_15.joints]  # there poses are put: never wrong
 
 
@@ -64,11 +65,11 @@ class RefineStage:
     def measured_regressor(self) -> Regressor:
         """Return a copy of the regressor that knows how its spread relates to real distances.
 
-        That is measured on people it has not seen, the same each time.
+        That is measured on new views of the corpus, the same each time.
         """
         regressor = copy.deepcopy(self.regressor)
         people, joints = photograph(
-            self.corpus, _MEASURED_ON, self.config, self.camera, seeded(_MEASURED_ON, 0)
+            self.corpus, _MEASURED_ON, self.config, self.camera, seeded(_MEASURING_SEED, 0)
         )
         seen, size = normalized(people, AVERAGE_LENGTHS)
         usable = size > 0
