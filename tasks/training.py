@@ -39,7 +39,9 @@ _RUN_FILE = "mlflow_run.json"
 
 def training_id(poses: TrainingPoses, config: TrainConfig) -> str:
     """Return the same short name for the same poses and settings, and no other's."""
-    told = json.dumps([CHECKPOINT_SCHEMA, poses.digest, deciding_settings(config)], sort_keys=True)
+    told = json.dumps(
+        [CHECKPOINT_SCHEMA, poses.digest, poses.counts, deciding_settings(config)], sort_keys=True
+    )
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
@@ -49,10 +51,10 @@ def begun_training(
     """Return the training and the MLflow run to go on with, both new where there is nothing."""
     note = place / _RUN_FILE
     if not note.is_file() or not known_run(run_id := json.loads(note.read_text())["run_id"]):
-        return Training.start(poses.poses, config), None
+        return Training.start(poses.poses, config, poses.counts), None
     if checkpoint := load_checkpoint(place):
-        return Training.restore(poses.poses, config, checkpoint), run_id
-    return Training.start(poses.poses, config), run_id
+        return Training.restore(poses.poses, config, checkpoint, poses.counts), run_id
+    return Training.start(poses.poses, config, poses.counts), run_id
 
 
 def remember_run(run_id: str, place: Path) -> None:

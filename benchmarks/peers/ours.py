@@ -19,6 +19,7 @@ from benchmarks.peers.training import Curve, Trained
 from pose_lib.lifting import train as lifting_train
 from pose_lib.lifting.bones import bone_vectors, joints_of, measure_bone_lengths, mirrored_bones
 from pose_lib.lifting.config import CameraConfig, TrainConfig
+from pose_lib.lifting.networks import Generator
 from pose_lib.lifting.people import CanonicalPeople, canonical_bones
 from pose_lib.lifting.synthesis import Corpus
 from pose_lib.lifting.train import StepReport, Training
@@ -134,11 +135,10 @@ def one_generator(config: TrainConfig) -> TrainConfig:
 
 
 def _lengths_as_lifted() -> AbstractContextManager:
-    def lift_corpus(people: CanonicalPeople, generators: list) -> Corpus:
-        with torch.no_grad():
-            depths = [generator(people.bones)[..., None] for generator in generators]
-        bones = [torch.cat([people.bones, depth], dim=-1) for depth in depths]
-        return Corpus(torch.cat(bones), people.weights.repeat(len(bones)) / len(bones))
+    @torch.no_grad()
+    def lift_corpus(people: CanonicalPeople, generator: Generator) -> Corpus:
+        bones = torch.cat([people.bones, generator(people.bones)[..., None]], dim=-1)
+        return Corpus(bones, people.weights)
 
     return mock.patch.object(lifting_train, "lift_corpus", lift_corpus)
 

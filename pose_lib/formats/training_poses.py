@@ -49,6 +49,11 @@ class TrainingPoses:
         return hashlib.sha256(np.ascontiguousarray(self.poses, "<f4").tobytes()).hexdigest()
 
     @property
+    def counts(self) -> tuple[int, ...]:
+        """How many poses come from each source."""
+        return tuple(count for _, count in self.sources)
+
+    @property
     def by_skeleton(self) -> dict[str, Float[np.ndarray, "_ 15 3"]]:
         """The poses by the skeleton they come from, in small letters: ``mpii_16``."""
         names = [name.lower() for name in self.skeletons]

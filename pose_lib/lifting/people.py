@@ -1,11 +1,12 @@
 """The 2D people that training starts from: complete ones, as canonical bones."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from pose_lib.errors import InputError
@@ -20,6 +21,8 @@ from pose_lib.lifting.bones import (
 from pose_lib.skeleton import BODY_15
 
 FEWEST_PEOPLE = 100
+FEWEST_OF_A_SOURCE = 1000
+"""From so many on, a source's own proportions are known to a hundredth of a trunk length."""
 _LONGEST_LIMB = 1.35  # canonical; beyond it an annotation is wrong or the view too close
 _FACING_BINS = 14
 
@@ -65,7 +68,7 @@ def canonical_people(poses: Float[np.ndarray, "pose 15 3"]) -> CanonicalPeople:
     Raises:
         InputError: If too few people are complete, or all joints coincide.
     """
-    complete = (poses[..., 2] > 0).all(1) & np.isfinite(poses).all((1, 2))
+    complete = _complete(poses)
     _require_enough(int(complete.sum()), len(poses), "complete people")
     joints = with_middles(torch.from_numpy(poses[complete, :, :2]).float())
     extended = (joints - joints[:, :1]).abs().amax(dim=(1, 2)) > 0
@@ -83,6 +86,35 @@ def canonical_people(poses: Float[np.ndarray, "pose 15 3"]) -> CanonicalPeople:
         n_incomplete=int((~complete).sum()),
         n_implausible=int(complete.sum() - plausible.sum()),
     )
+
+
+def people_by_source(
+    poses: Float[np.ndarray, "pose 15 3"], counts: Sequence[int] = (), *, most: int = 1
+) -> tuple[CanonicalPeople, ...]:
+    """Normalize the people of each source by its own proportions, the largest source first.
+
+    Data sets put the joints of the same body in different places: taken together, each would be
+    normalized by proportions that are nobody's.
+
+    Args:
+        poses: As of `canonical_people`, source after source.
+        counts: How many poses each source has; by default all are of one.
+        most: Sources to keep apart at most. The others, and those with fewer than
+            `FEWEST_OF_A_SOURCE` complete people, join the largest.
+
+    Raises:
+        InputError: If too few people are complete and plausible.
+        ValueError: If the counts do not add up to the poses.
+    """
+    counts = counts or (len(poses),)
+    if sum(counts) != len(poses):
+        raise ValueError(f"{tuple(counts)} do not add up to {len(poses)} poses")
+    sources = np.split(poses, np.cumsum(counts)[:-1])
+    ordered = sorted(sources, key=_n_complete, reverse=True)
+    own = [n < most and _n_complete(part) >= FEWEST_OF_A_SOURCE for n, part in enumerate(ordered)]
+    joined = [part for part, alone in zip(ordered[1:], own[1:], strict=True) if not alone]
+    apart = [part for part, alone in zip(ordered[1:], own[1:], strict=True) if alone]
+    return tuple(map(canonical_people, [np.concatenate([ordered[0], *joined]), *apart]))
 
 
 def with_middles(joints: Float[Tensor, "pose 15 dim"]) -> Float[Tensor, "pose 15 dim"]:
@@ -116,6 +148,14 @@ def facing_weights(bones: Float[Tensor, "pose 12 2"]) -> Float[Tensor, "pose"]:
     ratio = (wanted / found.clamp_min(1e-4)).clamp(0.2, 8)
     weights = ratio[torch.bucketize(facing, edges[1:-1])]
     return weights / weights.sum()
+
+
+def _complete(poses: Float[np.ndarray, "pose 15 3"]) -> Bool[np.ndarray, "pose"]:
+    return (poses[..., 2] > 0).all(1) & np.isfinite(poses).all((1, 2))
+
+
+def _n_complete(poses: Float[np.ndarray, "pose 15 3"]) -> int:
+    return int(_complete(poses).sum())
 
 
 def _require_enough(n: int, n_given: int, what: str) -> None:

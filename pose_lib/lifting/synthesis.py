@@ -3,6 +3,7 @@
 Re-projecting what the generators lifted gives any number of 2D people whose 3D is known.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -95,18 +96,23 @@ def _facing_alike(
 
 
 @torch.no_grad()
-def lift_corpus(people: CanonicalPeople, generators: list[Generator]) -> Corpus:
-    """Lift everyone with every generator; keep only the bones' directions.
+def lift_corpus(people: CanonicalPeople, generator: Generator) -> Corpus:
+    """Lift everyone; keep only the bones' directions.
 
-    Bodies are right by construction once lengths come from a table, and what generators disagree
-    about stays in the corpus as variety.
+    Bodies are right by construction once lengths come from a table.
     """
-    lifts = []
-    for generator in generators:
-        lifted = torch.cat([people.bones, generator(people.bones)[..., None]], dim=-1)
-        lifts.append(lifted / lifted.norm(dim=-1, keepdim=True).clamp_min(_SHORTEST_LIFTED))
-    weights = people.weights.repeat(len(generators)) / len(generators)
-    return Corpus(torch.cat(lifts), weights)
+    lifted = torch.cat([people.bones, generator(people.bones)[..., None]], dim=-1)
+    bones = lifted / lifted.norm(dim=-1, keepdim=True).clamp_min(_SHORTEST_LIFTED)
+    return Corpus(bones, people.weights)
+
+
+def join_corpora(parts: Sequence[Corpus]) -> Corpus:
+    """Put corpora together so that each is shown equally often.
+
+    What generators disagree about stays in the corpus as variety.
+    """
+    bones = torch.cat([part.bones for part in parts])
+    return Corpus(bones, torch.cat([part.weights / len(parts) for part in parts]))
 
 
 def photograph(

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,10 +19,10 @@ from pose_lib.lifting.gan import GanStage
 from pose_lib.lifting.health import GanHealth, HealthReport
 from pose_lib.lifting.lifter import Lifter
 from pose_lib.lifting.networks import Discriminator, Generator
-from pose_lib.lifting.people import CanonicalPeople, canonical_people
+from pose_lib.lifting.people import CanonicalPeople, people_by_source
 from pose_lib.lifting.refine import RefineStage
 from pose_lib.lifting.state import Tensors, packed, seeded, unpacked
-from pose_lib.lifting.synthesis import lift_corpus
+from pose_lib.lifting.synthesis import Corpus, join_corpora, lift_corpus
 
 
 @dataclass(frozen=True)
@@ -68,38 +68,60 @@ class Training:
     restore`` continues from it to the bit, on a CPU and with the same number of threads.
     """
 
-    def __init__(self, people: CanonicalPeople, config: TrainConfig, *, poses_digest: str) -> None:
+    def __init__(
+        self, people: tuple[CanonicalPeople, ...], config: TrainConfig, *, poses_digest: str
+    ) -> None:
+        """Prepare to train.
+
+        Args:
+            people: Those of each source, the largest first.
+        """
         self.people, self.config = people, config
+        self._source_of = shared_out(config.gan.n_generators, [len(part) for part in people])
         self._poses_digest = poses_digest
         self._finished: list[tuple[Generator, Discriminator]] = []
         self._stage: GanStage | RefineStage = self._next_stage()
         self._health = self._watch()
 
     @classmethod
-    def start(cls, poses: Float[np.ndarray, "pose 15 3"], config: TrainConfig) -> "Training":
+    def start(
+        cls, poses: Float[np.ndarray, "pose 15 3"], config: TrainConfig, counts: Sequence[int] = ()
+    ) -> "Training":
         """Prepare to train on these poses.
 
         Args:
             poses: ``BODY_15``; x, y in pixels and confidence. People with missing joints
                 ``(nan, nan, 0)`` are left out.
+            counts: How many poses, in a row, are of each source; by default all are of one. A
+                large source has its own proportions measured and generators of its own.
 
         Raises:
             InputError: If too few people are complete and plausible.
         """
-        return cls(canonical_people(poses), config, poses_digest=_digest(poses))
+        people = people_by_source(poses, counts, most=config.gan.n_generators)
+        return cls(people, config, poses_digest=_digest(poses, counts))
 
     @classmethod
     def restore(
-        cls, poses: Float[np.ndarray, "pose 15 3"], config: TrainConfig, checkpoint: Checkpoint
+        cls,
+        poses: Float[np.ndarray, "pose 15 3"],
+        config: TrainConfig,
+        checkpoint: Checkpoint,
+        counts: Sequence[int] = (),
     ) -> "Training":
         """Continue a training from its checkpoint.
 
         Raises:
             InputError: If the checkpoint belongs to other poses or settings.
         """
-        training = cls.start(poses, config)
+        training = cls.start(poses, config, counts)
         training._restore(checkpoint)
         return training
+
+    @property
+    def n_people(self) -> int:
+        """Complete and plausible people of all sources."""
+        return sum(map(len, self.people))
 
     @property
     def total_steps(self) -> int:
@@ -148,7 +170,7 @@ class Training:
             ValueError: If stage 2 has not begun.
         """
         if isinstance(self._stage, RefineStage):
-            origin = {"config": deciding_settings(self.config), "people": len(self.people)}
+            origin = {"config": deciding_settings(self.config), "people": self.n_people}
             return Lifter(self._stage.measured_regressor(), origin=origin)
         raise ValueError("there is no lifter before the refine stage; train to the end first")
 
@@ -176,9 +198,18 @@ class Training:
         config, number = self.config, len(self._finished)
         rng = seeded(config.seed, number)
         if number < config.gan.n_generators:
-            return GanStage(self.people, config.gan, config.camera, rng, number=number)
-        corpus = lift_corpus(self.people, [generator for generator, _ in self._finished])
-        return RefineStage(corpus, config.refine, config.camera, rng)
+            source = self._source_of[number]
+            turn = self._source_of[:number].count(source)
+            return GanStage(self.people[source], config.gan, config.camera, rng, number=turn)
+        return RefineStage(self._corpus(), config.refine, config.camera, rng)
+
+    def _corpus(self) -> Corpus:
+        """Lift each source's people by its own generators; all generators count alike."""
+        lifted = [
+            lift_corpus(self.people[source], generator)
+            for source, (generator, _) in zip(self._source_of, self._finished, strict=True)
+        ]
+        return join_corpora(lifted)
 
     def _advance_stage(self) -> None:
         assert isinstance(self._stage, GanStage)
@@ -262,8 +293,27 @@ def use_one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _digest(poses: Float[np.ndarray, "pose 15 3"]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(poses).tobytes()).hexdigest()
+def shared_out(n: int, sizes: Sequence[int]) -> list[int]:
+    """Share n generators out among sources by their sizes, at least one to each.
+
+    Returns:
+        The source of each generator, in order.
+
+    Raises:
+        ValueError: If there are more sources than generators.
+    """
+    if n < len(sizes):
+        raise ValueError(f"{n} generators are too few for {len(sizes)} sources")
+    shares = [1] * len(sizes)
+    while sum(shares) < n:  # to whoever has most people for a generator
+        neediest = max(range(len(sizes)), key=lambda source: sizes[source] / shares[source])
+        shares[neediest] += 1
+    return [source for source, share in enumerate(shares) for _ in range(share)]
+
+
+def _digest(poses: Float[np.ndarray, "pose 15 3"], counts: Sequence[int]) -> str:
+    told = json.dumps([*counts]).encode() if len(counts) > 1 else b""
+    return hashlib.sha256(np.ascontiguousarray(poses).tobytes() + told).hexdigest()
 
 
 def deciding_settings(config: TrainConfig) -> dict[str, Any]:

@@ -4,7 +4,12 @@ import torch
 
 from pose_lib.errors import InputError
 from pose_lib.lifting.bones import bone_indices
-from pose_lib.lifting.people import canonical_people, facing_weights
+from pose_lib.lifting.people import (
+    FEWEST_OF_A_SOURCE,
+    canonical_people,
+    facing_weights,
+    people_by_source,
+)
 from pose_lib.skeleton import BODY_15
 
 
@@ -46,6 +51,42 @@ def test_people_whose_joints_coincide_are_refused():
     points = np.ones((200, 15, 3), np.float32)
     with pytest.raises(InputError, match="do not all coincide"):
         canonical_people(points)
+
+
+def test_a_large_source_is_freed_of_its_own_proportions(poses):
+    many = np.tile(poses, (4, 1, 1))
+    both = np.concatenate([many, with_wide_hips(many)])
+    apart = people_by_source(both, [len(many), len(many)], most=2)
+    together = people_by_source(both, [len(many), len(many)], most=1)
+    assert len(apart) == 2
+    assert len(together) == 1
+    assert hips_apart(apart[0], apart[1]) < 0.01 < hips_apart(apart[0], together[0])
+
+
+def test_a_small_source_joins_the_largest(poses):
+    many, few = np.tile(poses, (4, 1, 1)), poses[: FEWEST_OF_A_SOURCE // 10]
+    people = people_by_source(np.concatenate([few, many]), [len(few), len(many)], most=2)
+    assert len(people) == 1
+    assert len(people[0]) + people[0].n_implausible == len(few) + len(many)
+
+
+def test_counts_that_do_not_add_up_are_refused(poses):
+    with pytest.raises(ValueError, match="do not add up"):
+        people_by_source(poses, [1, 2])
+
+
+def with_wide_hips(poses):
+    """Return the people as a data set would annotate them that puts hips half as far again."""
+    wide, pelvis = poses.copy(), poses[:, [BODY_15.index("pelvis")], :2]
+    hips = [BODY_15.index(f"{side}_hip") for side in ("left", "right")]
+    wide[:, hips, :2] = pelvis + 1.5 * (poses[:, hips, :2] - pelvis)
+    return wide
+
+
+def hips_apart(people, others):
+    """Return how much the mean canonical width of the hips differs."""
+    means = [who.bones[:, bone_indices("hip_axis")].norm(dim=-1).mean() for who in (people, others)]
+    return abs(means[0] - means[1]).item()
 
 
 def test_weights_even_out_which_way_people_face(rng):

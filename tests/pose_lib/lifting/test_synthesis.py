@@ -9,7 +9,7 @@ from pose_lib.lifting.config import CameraConfig, NoiseConfig, RefineConfig
 from pose_lib.lifting.networks import Generator
 from pose_lib.lifting.observation import features, normalized
 from pose_lib.lifting.people import canonical_people
-from pose_lib.lifting.synthesis import Corpus, lift_corpus, photograph
+from pose_lib.lifting.synthesis import Corpus, join_corpora, lift_corpus, photograph
 
 
 @pytest.fixture
@@ -24,8 +24,9 @@ def photographs(corpus, rng, n=400, **noise):
 
 def test_the_corpus_holds_directions_from_every_generator(poses, rng):
     people = canonical_people(poses)
-    corpus = lift_corpus(people, [Generator(8, rng), Generator(8, rng)])
+    corpus = join_corpora([lift_corpus(people, Generator(8, rng)) for _ in range(2)])
     assert len(corpus.bones) == 2 * len(people)
+    assert corpus.weights.sum().item() == pytest.approx(1)
     lengths = corpus.bones.norm(dim=-1)
     assert (lengths <= 1 + 1e-5).all()
     assert (lengths > 0.99).float().mean() > 0.9

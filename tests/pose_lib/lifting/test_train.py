@@ -8,7 +8,7 @@ from made_people import TINY
 
 from pose_lib.errors import InputError
 from pose_lib.lifting.config import GanConfig, RefineConfig, TrainConfig
-from pose_lib.lifting.train import Training
+from pose_lib.lifting.train import Training, shared_out
 
 
 def trained(poses, config=TINY):
@@ -83,6 +83,28 @@ def test_a_checkpoint_of_another_training_is_refused(poses):
         Training.restore(poses[1:], TINY, checkpoint)
     with pytest.raises(InputError, match="another config"):
         Training.restore(poses, dataclasses.replace(TINY, seed=5), checkpoint)
+
+
+def test_sources_share_the_generators_by_their_sizes_and_each_has_one():
+    assert shared_out(6, [15_000, 14_000]) == [0, 0, 0, 1, 1, 1]
+    assert shared_out(6, [15_000, 1_000]) == [0, 0, 0, 0, 0, 1]
+    assert shared_out(2, [5, 5]) == [0, 1]
+    with pytest.raises(ValueError, match="too few"):
+        shared_out(1, [5, 5])
+
+
+def test_two_large_sources_train_to_a_lifter_and_resume_as_if_never_stopped(poses):
+    many = np.tile(poses, (4, 1, 1))
+    both, counts = np.concatenate([many, many + 1]), (len(many), len(many))
+    whole = Training.start(both, TINY, counts)
+    reports = list(whole.steps())
+    assert whole.n_people == sum(len(people) for people in whole.people) > len(many)
+    halted = Training.start(both, TINY, counts)
+    list(itertools.islice(halted.steps(), 9))
+    resumed = Training.restore(both, TINY, halted.checkpoint(), counts)
+    assert list(resumed.steps()) == reports[9:]
+    with pytest.raises(InputError, match="other poses"):
+        Training.restore(both, TINY, halted.checkpoint())
 
 
 def test_there_is_no_lifter_before_the_last_stage(poses):
