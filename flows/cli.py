@@ -14,7 +14,7 @@ import typer
 
 from flows.commands import evaluate, models, mpii, pipeline, proportions, servers, sweep, weights
 from flows.services import set_environment
-from pose_lib.errors import InputError, SickTrainingError
+from pose_lib.errors import InputError, RunFailedError
 from tasks.workspace import HOME_VARIABLE, current_workspace, without_password
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
@@ -55,7 +55,7 @@ def main() -> None:
         status = app(standalone_mode=False, prog_name="poselift")
     except InputError as error:
         _end(str(error), BAD_INPUT)
-    except SickTrainingError as error:
+    except RunFailedError as error:
         _end(str(error), FAILED)
     except typer.TyperException as error:
         _end(error.format_message(), error.exit_code)

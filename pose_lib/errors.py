@@ -8,10 +8,15 @@ class InputError(ValueError):
     """
 
 
-class SickTrainingError(RuntimeError):
-    """A training that was stopped since its result would be of no use; one line, as above.
+class RunFailedError(RuntimeError):
+    """A run that did not reach its end although its input is fine; one line, as above.
 
-    The command line prints the line and exits with 1: the run failed, not its input.
+    The command line prints the line and exits with 1.
+    """
+
+
+class SickTrainingError(RunFailedError):
+    """A training that was stopped since its result would be of no use.
 
     Attributes:
         hopeless: Whether no limit can be moved to let it go on: there are no numbers left.

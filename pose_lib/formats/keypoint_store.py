@@ -32,6 +32,7 @@ from jaxtyping import Float
 from pose_lib.errors import InputError
 from pose_lib.formats.file_names import refuse_escaping_names
 from pose_lib.formats.keypoint_arrays import read_array, read_arrays, write_arrays, write_chosen
+from pose_lib.formats.lease_files import LEASE_SUFFIX
 from pose_lib.formats.person_choice import apply_choice, choice_record
 from pose_lib.keypoints import ImageStatus, Keypoints
 from pose_lib.person_choice import EVERYBODY, PersonChoice
@@ -114,9 +115,15 @@ def delete_store(path: str | Path) -> None:
         store = _open(path, mode="r+")
         for name in _shards(store):
             _delete_shard(store, name)
-        for part in set(store.group_keys()):
-            del store[part]
-        shutil.rmtree(path)  # what says that this is a store goes last
+        for part in ("images", "people", "shards"):
+            if part in store:
+                del store[part]
+        # What says that this is a store goes last; who is deleting it goes on holding it.
+        for entry in sorted(path.iterdir(), key=lambda entry: entry.name == "zarr.json"):
+            if entry.suffix != LEASE_SUFFIX:
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        if not any(path.iterdir()):
+            path.rmdir()
     except OSError as error:
         raise InputError(f"cannot delete {path}: {error.strerror or error}") from error
 
@@ -266,7 +273,8 @@ def _is_free(path: Path) -> bool:
     """Tell whether nothing is there yet, or just what a killed beginning leaves behind."""
     if not path.exists():
         return True
-    return path.is_dir() and all(entry.suffix == ".partial" for entry in path.iterdir())
+    beginnings = {".partial", LEASE_SUFFIX}
+    return path.is_dir() and all(entry.suffix in beginnings for entry in path.iterdir())
 
 
 def _create(path: Path, provenance: Provenance) -> None:

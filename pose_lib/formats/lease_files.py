@@ -1,0 +1,93 @@
+"""The small files by which processes agree on who writes a store: numbered, each made just once.
+
+Only two things are asked of a storage: that an object can be made on condition that there is
+none of its name, and that a small one is replaced whole.
+"""
+
+import contextlib
+import uuid
+from pathlib import Path
+
+from pose_lib.formats.locations import Location, is_remote
+
+LEASE_SUFFIX = ".lease"
+
+
+def lease_numbers(store: Location) -> list[int]:
+    """Return the numbers of the leases in the store, ascending; none where there is no store."""
+    names = [name for name in _names(store) if name.endswith(LEASE_SUFFIX)]
+    numbers = [name.removesuffix(LEASE_SUFFIX) for name in names]
+    return sorted(int(number) for number in numbers if number.isdecimal())
+
+
+def read_lease(store: Location, number: int) -> bytes | None:
+    """Return what a lease says, None if it is not there."""
+    path = _path(store, number)
+    try:
+        return path.fs.cat_file(path.path) if is_remote(path) else path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def make_lease(store: Location, number: int, content: bytes) -> bool:
+    """Make a lease unless there is one of that number; tell whether it was made."""
+    path = _path(store, number)
+    try:
+        if is_remote(path):
+            path.fs.pipe_file(path.path, content, mode="create")
+            return True
+        _make_file(path, content)
+    except FileExistsError:
+        return False
+    return True
+
+
+def replace_lease(store: Location, number: int, content: bytes) -> None:
+    """Write a lease anew."""
+    path = _path(store, number)
+    if is_remote(path):
+        path.fs.pipe_file(path.path, content)
+        return
+    temporary = path.with_name(f"{uuid.uuid4().hex}.partial")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def remove_lease(store: Location, number: int) -> None:
+    """Remove a lease if it is there, and with the last one a store's folder that holds no more."""
+    path = _path(store, number)
+    with contextlib.suppress(FileNotFoundError):
+        path.fs.rm_file(path.path) if is_remote(path) else path.unlink()
+    if not is_remote(store):
+        with contextlib.suppress(OSError):
+            store.rmdir()
+
+
+def _make_file(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file = path.open("xb")
+    except FileNotFoundError:  # who left just now took the empty folder away
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("xb")
+    with file:
+        file.write(content)
+
+
+def _names(store: Location) -> list[str]:
+    try:
+        if is_remote(store):
+            paths = store.fs.ls(store.path, detail=False, refresh=True)
+            return [str(path).rstrip("/").rpartition("/")[2] for path in paths]
+        return [path.name for path in store.iterdir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _path(store: Location, number: int) -> Location:
+    return store / f"{number}{LEASE_SUFFIX}"
