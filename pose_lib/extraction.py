@@ -28,6 +28,9 @@ class ExtractConfig:
             where OpenPose has a GPU; raised where there would be more than 100 tasks otherwise.
         max_pixels: An image of more pixels counts as failed, so that one file cannot take all
             memory; it is tried again in every run.
+        max_failed_share: Of all images, how many may be unreadable or failed, 0 to 1; above it the
+            run counts as failed. All results are kept all the same.
+        wait_seconds: How long to wait where another run holds the store; 0 to give up at once.
     """
 
     detector: str = "openpose"
@@ -35,8 +38,14 @@ class ExtractConfig:
     choice: PersonChoice = field(default_factory=PersonChoice)
     images_per_shard: int | None = None
     max_pixels: int = MAX_PIXELS
+    max_failed_share: float = 0.05
+    wait_seconds: float = 600.0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.max_failed_share <= 1:
+            raise ValueError(f"max_failed_share must be 0 to 1, got {self.max_failed_share}")
+        if not self.wait_seconds >= 0:
+            raise ValueError(f"wait_seconds must not be negative, got {self.wait_seconds}")
         for name in ("images_per_shard", "max_pixels"):
             value = getattr(self, name)
             if value is not None and value < 1:

@@ -8,7 +8,7 @@ import contextlib
 import uuid
 from pathlib import Path
 
-from pose_lib.formats.locations import Location, is_remote
+from pose_lib.formats.locations import Location
 
 LEASE_SUFFIX = ".lease"
 
@@ -24,7 +24,7 @@ def read_lease(store: Location, number: int) -> bytes | None:
     """Return what a lease says, None if it is not there."""
     path = _path(store, number)
     try:
-        return path.fs.cat_file(path.path) if is_remote(path) else path.read_bytes()
+        return path.read_bytes() if isinstance(path, Path) else path.fs.cat_file(path.path)
     except FileNotFoundError:
         return None
 
@@ -33,10 +33,10 @@ def make_lease(store: Location, number: int, content: bytes) -> bool:
     """Make a lease unless there is one of that number; tell whether it was made."""
     path = _path(store, number)
     try:
-        if is_remote(path):
+        if isinstance(path, Path):
+            _make_file(path, content)
+        else:
             path.fs.pipe_file(path.path, content, mode="create")
-            return True
-        _make_file(path, content)
     except FileExistsError:
         return False
     return True
@@ -45,7 +45,7 @@ def make_lease(store: Location, number: int, content: bytes) -> bool:
 def replace_lease(store: Location, number: int, content: bytes) -> None:
     """Write a lease anew."""
     path = _path(store, number)
-    if is_remote(path):
+    if not isinstance(path, Path):
         path.fs.pipe_file(path.path, content)
         return
     temporary = path.with_name(f"{uuid.uuid4().hex}.partial")
@@ -62,8 +62,8 @@ def remove_lease(store: Location, number: int) -> None:
     """Remove a lease if it is there, and with the last one a store's folder that holds no more."""
     path = _path(store, number)
     with contextlib.suppress(FileNotFoundError):
-        path.fs.rm_file(path.path) if is_remote(path) else path.unlink()
-    if not is_remote(store):
+        path.unlink() if isinstance(path, Path) else path.fs.rm_file(path.path)
+    if isinstance(store, Path):
         with contextlib.suppress(OSError):
             store.rmdir()
 
@@ -81,10 +81,10 @@ def _make_file(path: Path, content: bytes) -> None:
 
 def _names(store: Location) -> list[str]:
     try:
-        if is_remote(store):
-            paths = store.fs.ls(store.path, detail=False, refresh=True)
-            return [str(path).rstrip("/").rpartition("/")[2] for path in paths]
-        return [path.name for path in store.iterdir()]
+        if isinstance(store, Path):
+            return [path.name for path in store.iterdir()]
+        paths = store.fs.ls(store.path, detail=False, refresh=True)
+        return [str(path).rstrip("/").rpartition("/")[2] for path in paths]
     except (FileNotFoundError, NotADirectoryError):
         return []
 

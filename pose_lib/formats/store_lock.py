@@ -104,7 +104,7 @@ _KINDS = {
 def current_holder(store: Location) -> Holder | None:
     """Return who holds the store; None if nobody does, or one whose process is gone."""
     seen = _newest(store)
-    holder = seen and seen.holder
+    holder = seen.holder if seen else None
     return None if holder is None or _is_gone(holder) else holder
 
 
