@@ -1,12 +1,14 @@
-"""Make the lifter that comes with the package, from MPII's 2D annotations.
+"""Make the lifter that comes with the package, from 2D poses of MPII and of the CMU motions.
 
     python -m benchmarks.bundled_lifter
-    python -m benchmarks.bundled_lifter --seed 1 --out m1            # another training, elsewhere
-    python -m benchmarks.bundled_lifter --poses cmu_2d.npz --out c0  # on other people
+    python -m benchmarks.bundled_lifter --seed 1 --out b1              # another training, elsewhere
+    python -m benchmarks.bundled_lifter --poses mpii.npz --out m0      # of these people alone
 
 It knows the bone lengths of MPII's annotations, measured here, and those of ``sources.json``.
 
-Source: Andriluka et al. 2014, MPII Human Pose, annotations under the Simplified BSD licence.
+Sources:
+    Andriluka et al. 2014, MPII Human Pose, annotations under the Simplified BSD licence.
+    CMU Graphics Lab Motion Capture Database, seen by random cameras; no depth is kept.
 """
 
 import argparse
@@ -14,6 +16,7 @@ import json
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -26,11 +29,13 @@ from pose_lib.formats.training_poses import TrainingPoses, read_training_poses
 from pose_lib.lifting.config import TrainConfig
 from pose_lib.lifting.sources import SourceTable, from_plain, measure_sources, with_tables
 from pose_lib.lifting.train import Training
+from tools.project_cmu_poses import write_projections
 
 CONFIG = TrainConfig()
-MPII = (
-    "2D annotations of MPII Human Pose (Simplified BSD), train images, "
-    "people with all joints annotated"
+MOTIONS = "mocap/cmu_train.npz"
+TRAINED_ON = (
+    "2D annotations of MPII Human Pose (Simplified BSD), train images, people with all joints "
+    "annotated; 2D projections of the CMU Graphics Lab Motion Capture Database (free for all uses)"
 )
 FOLDER = Path(__file__).parents[1] / "pose_lib" / "data" / "lifter"
 SOURCES = Path(__file__).with_name("sources.json")
@@ -40,26 +45,37 @@ SOURCES = Path(__file__).with_name("sources.json")
 def main() -> None:
     options = _options()
     torch.set_num_threads(options.threads)
-    poses = read_training_poses([options.poses or options.data / TRAINING])
+    mpii = options.data / TRAINING
+    poses = read_training_poses(options.poses) if options.poses else bundled_poses(options.data)
     config = replace(CONFIG, seed=options.seed)
-    training = Training.start(poses.poses, config)
+    training = Training.start(poses.poses, config, poses.counts)
     for report in training.steps():
         show_progress(report)
+    named = " and ".join(path.name for path in options.poses)
     origin = {
-        "trained_on": options.poses.name if options.poses else MPII,
-        "people": len(training.people),
+        "trained_on": named or TRAINED_ON,
+        "people": training.n_people,
         "package_version": version("poselift"),
         "config": config_table(config),
     }
-    sources = () if options.poses else source_tables(poses)
-    lifter = replace(training.lifter(), origin=origin, sources=sources)
+    lifter = replace(training.lifter(), origin=origin, sources=source_tables(mpii))
     save_lifter(lifter, options.out, half=True)
 
 
-def source_tables(poses: TrainingPoses) -> tuple[SourceTable, ...]:
-    """Return what the lifter knows of sources: that of these poses, and the others."""
+def bundled_poses(data: Path) -> TrainingPoses:
+    """Return the people whom the bundled lifter is trained on."""
+    with TemporaryDirectory() as folder:
+        projected = Path(folder) / "cmu_2d.npz"
+        write_projections(data / MOTIONS, projected)
+        return read_training_poses([data / TRAINING, projected])
+
+
+def source_tables(mpii: Path) -> tuple[SourceTable, ...]:
+    """Return what the lifter knows of sources: MPII's table, measured here, and the others."""
     own = measure_sources(
-        poses.by_skeleton, "MPII's train images, all joints annotated", np.random.default_rng(0)
+        read_training_poses([mpii]).by_skeleton,
+        "MPII's train images, all joints annotated",
+        np.random.default_rng(0),
     )
     return with_tables(from_plain(json.loads(SOURCES.read_text())["sources"]), own)
 
@@ -67,7 +83,7 @@ def source_tables(poses: TrainingPoses) -> tuple[SourceTable, ...]:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=SHARED, help="folder of the development data")
-    parser.add_argument("--poses", type=Path, help="2D poses to train on in place of MPII's")
+    parser.add_argument("--poses", type=Path, nargs="*", default=[], help="2D poses in their place")
     parser.add_argument("--seed", type=int, default=CONFIG.seed)
     parser.add_argument("--out", type=Path, default=FOLDER)
     parser.add_argument("--threads", type=int, default=1)

@@ -32,17 +32,33 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=RESULT, help="default: %(default)s")
     arguments = parser.parse_args()
 
-    bodies = spread(read_bodies(arguments.motions), arguments.poses)
-    joints = project_in_frame(bodies, np.random.default_rng(arguments.seed))
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    n_poses = write_projections(
+        arguments.motions, arguments.out, arguments.poses, seed=arguments.seed
+    )
+    print(f"{n_poses} poses, {arguments.out.stat().st_size} bytes: {arguments.out}")
+    return 0
+
+
+def write_projections(
+    motions: Path, out: Path, n_poses: int | None = None, *, views: int = 1, seed: int = 0
+) -> int:
+    """Write 2D poses of the motions in the form of MPII annotations; return how many.
+
+    Args:
+        n_poses: Poses to take of the motions, by default all.
+        views: How many cameras see each pose.
+    """
+    bodies = read_bodies(motions)
+    picked = np.tile(bodies if n_poses is None else spread(bodies, n_poses), (views, 1, 1))
+    joints = project_in_frame(picked, np.random.default_rng(seed))
     np.savez_compressed(
-        arguments.out,
+        out,
         joints=joints.round(1),
         joint_names=np.array(MPII_16.joints),
         acknowledgement=np.array(ACKNOWLEDGEMENT),
     )
-    print(f"{len(joints)} poses, {arguments.out.stat().st_size} bytes: {arguments.out}")
-    return 0
+    return len(joints)
 
 
 def read_bodies(path: Path) -> Float[np.ndarray, "pose 16 3"]:

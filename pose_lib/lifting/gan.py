@@ -56,11 +56,10 @@ class GanStage:
         """Prepare to train.
 
         Args:
-            number: Of this generator among those of the training; decides which of the
-                config's weights it takes.
+            number: Of this generator among those of its source; decides which of the
+                config's re-lift weights it takes.
         """
         self._relift_weight = config.relift_weights[number % len(config.relift_weights)]
-        self._r1_weight = config.r1_weights[number % len(config.r1_weights)]
         self.people = people if config.even_facing else people.as_photographed()
         self.config, self.camera, self.rng = config, camera, rng
         self.step, self.n_steps = 0, config.steps
@@ -109,13 +108,13 @@ class GanStage:
         self, view: Float[Tensor, "pose 12 2"], rate: float
     ) -> dict[str, float]:
         real = self._noisy(self.people.draw(self.config.batch, self.rng))
-        penalized = self.step % self.config.r1_every == 0
+        penalized = self.config.r1_weight > 0 and self.step % self.config.r1_every == 0
         real.requires_grad_(penalized)
         on_real, on_view = self.discriminator(real), self.discriminator(view)
         loss = self._part_sum(functional.softplus(-on_real) + functional.softplus(on_view))
         played = loss.item()
         if penalized:
-            weight = self._r1_weight * self.config.r1_every
+            weight = self.config.r1_weight * self.config.r1_every
             loss = loss + weight * _gradient_penalty(on_real, real)
         _descend(self._discriminator_adam, loss, rate)
         correct = torch.cat([on_real[:, 0] > 0, on_view[:, 0] < 0]).float().mean()

@@ -167,8 +167,7 @@ _LIMITS = (
         "depth_spread",
         "spread_lowest",
         "poses come out flat or all alike, their depth varies by {:.2f} of what it may",
-        "give the generator more to learn from: lower gan.r1_weights, or raise "
-        "gan.learning_rate or gan.steps",
+        "give the generator more to learn from: raise gan.learning_rate or gan.steps",
     ),
     _Limit(
         "mirror_share",
@@ -180,7 +179,7 @@ _LIMITS = (
         "discriminator_accuracy",
         "accuracy_highest",
         "the discriminator judges {:.0%} right and leaves the generator no chance",
-        "raise gan.noise or gan.r1_weights, or give more people",
+        "raise gan.noise or gan.r1_weight, or give more people",
     ),
     _Limit(
         "facing_distance",

@@ -65,7 +65,7 @@ def test_a_variant_added_later_joins_the_others(api, poselift, workspace, sweep_
     told = ("sweep", sweep_file, sample_poses(), "--seeds", "5", "--json")
     poselift(*told)
     _, before = _runs(workspace, sweep_file.stem)
-    sweep_file.write_text(SWEEP + "\n[variants.later]\ngan.r1_weights = [0.0]\n")
+    sweep_file.write_text(SWEEP + "\n[variants.later]\ngan.r1_weight = 0.02\n")
     rows = json.loads(poselift(*told).out)
     assert [row["variant"] for row in rows] == ["ours", "no flexion loss", "sick", "later"]
     _, after = _runs(workspace, sweep_file.stem)

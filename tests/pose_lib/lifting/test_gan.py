@@ -92,7 +92,7 @@ def test_the_discriminator_learns_to_tell_flat_people_apart(poses, rng):
 
 
 def test_a_discriminator_without_weight_does_not_learn(poses, rng):
-    config = GanConfig(steps=2, batch=16, width=16, part_weights=(1.0, 0.0, 0.5), r1_weights=(0.0,))
+    config = GanConfig(steps=2, batch=16, width=16, part_weights=(1.0, 0.0, 0.5))
     stage = GanStage(canonical_people(poses), config, CameraConfig(), rng)
     before = copy.deepcopy(stage.discriminator)
     stage.advance()

@@ -22,7 +22,7 @@ def test_a_file_may_set_any_value_of_any_stage(tmp_path):
     [
         ({"gan": {"step": 3}}, "did you mean 'steps'"),
         ({"gan": {"steps": 0}}, "steps must be greater than 0"),
-        ({"gan": {"r1_weights": []}}, "at least one weight"),
+        ({"gan": {"relift_weights": []}}, "at least one weight"),
         ({"refine": {"width": 33}}, "width must be even"),
         ({"refine": {"told_share": 2.0}}, "told_share must lie in 0 to 1"),
         ({"refine": {"noise": {"outlier_share": -1.0}}}, "outlier_share must lie in 0 to 1"),
