@@ -5,7 +5,15 @@ import psutil
 import pytest
 from distributed import Client
 
-from flows.runner import KEEP_MEMORY, dask_runner, local_cluster, worker_count, workers_ahead
+from flows.runner import (
+    CLUSTER_VARIABLE,
+    KEEP_MEMORY,
+    dask_runner,
+    local_cluster,
+    worker_count,
+    workers_ahead,
+)
+from flows.services import free_port
 from pose_lib.errors import InputError
 
 
@@ -27,9 +35,26 @@ def test_everything_listens_on_loopback(monkeypatch):
         assert all("//127.0.0.1:" in address for address in cluster.scheduler.workers)
 
 
-def test_a_scheduler_that_is_named_is_used(monkeypatch):
-    monkeypatch.setenv("POSELIFT_DASK_ADDRESS", "tcp://127.0.0.1:8786")
-    assert dask_runner().address == "tcp://127.0.0.1:8786"
+@pytest.mark.parametrize("variable", [CLUSTER_VARIABLE, "POSELIFT_DASK_ADDRESS"])
+def test_a_scheduler_that_is_named_is_used(monkeypatch, variable):
+    monkeypatch.setenv("POSELIFT_WORKERS", "1")
+    with local_cluster() as elsewhere:
+        monkeypatch.setenv(variable, elsewhere.scheduler_address)
+        assert worker_count() == 1
+        with dask_runner() as runner:
+            assert runner.client.scheduler.address == elsewhere.scheduler_address
+        assert elsewhere.status.name == "running"
+
+
+def test_a_scheduler_that_does_not_answer_is_one_clear_line(monkeypatch):
+    address = f"tcp://127.0.0.1:{free_port()}"
+    monkeypatch.setenv(CLUSTER_VARIABLE, address)
+    monkeypatch.setattr("flows.runner.CONNECT_SECONDS", 1)
+    with (
+        pytest.raises(InputError, match=f"no Dask scheduler answers at {address}"),
+        workers_ahead(),
+    ):
+        pytest.fail("nobody listens there")
 
 
 @pytest.mark.parametrize("setting", ["0", "-1", "two", "1.5"])
