@@ -53,6 +53,24 @@ Annotations = Annotated[
 Overwrite = Annotated[
     bool, typer.Option(help="Delete keypoints made with other settings instead of refusing.")
 ]
+MaxFailedShare = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=1,
+        help="Share of images that may be unreadable or failed; 0.05 by default. Above it the run "
+        "fails, and keeps what it has.",
+        metavar="SHARE",
+    ),
+]
+Wait = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        help="Seconds to wait where another run holds the store; 600 by default, 0 for not at all.",
+        metavar="SECONDS",
+    ),
+]
 Model = Annotated[
     str, typer.Option(help="`bundled`, a lifter's folder, or models:/pose-lifter@champion.")
 ]
@@ -69,6 +87,8 @@ def pipeline_settings(
     choose: str | None = None,
     annotations: Path | None = None,
     seed: int | None = None,
+    max_failed_share: float | None = None,
+    wait: float | None = None,
 ) -> "PipelineConfig":
     """Return the file's settings, or the defaults, changed by the options that are given."""
     from flows.config import PipelineConfig
@@ -86,7 +106,18 @@ def pipeline_settings(
         extract = _with_input_height(extract, input_height)
     if choose is not None or annotations is not None:
         extract = replace(extract, choice=person_choice(choose or "annotated", annotations))
-    return replace(settings, extract=extract)
+    return replace(settings, extract=with_limits(extract, max_failed_share, wait))
+
+
+def with_limits(
+    extract: "ExtractConfig", max_failed_share: float | None, wait: float | None
+) -> "ExtractConfig":
+    """Return the settings with those of two limits that are given."""
+    if max_failed_share is not None:
+        extract = replace(extract, max_failed_share=max_failed_share)
+    if wait is not None:
+        extract = replace(extract, wait_seconds=wait)
+    return extract
 
 
 def person_choice(rule: str, annotations: Path | None) -> "PersonChoice":
