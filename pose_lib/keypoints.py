@@ -4,6 +4,7 @@ Image frame: pixels of the original image, origin at its top left, x right, y do
 joint is ``(nan, nan, 0)``.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
@@ -112,6 +113,26 @@ class Keypoints:
         here = self.of_image(image)
         return People(self.keypoints[here], self.score[here])
 
+    def take(self, rows: Int[np.ndarray, "taken"]) -> "Keypoints":
+        """Return these images, in the order given, with their people; one may come several times.
+
+        Who is chosen is forgotten.
+        """
+        start, stop = np.searchsorted(self.image, rows), np.searchsorted(self.image, rows + 1)
+        counts = stop - start
+        first = np.cumsum(counts) - counts  # of each image's people among those taken
+        people = np.arange(counts.sum()) + np.repeat(start - first, counts)
+        return Keypoints(
+            skeleton=self.skeleton,
+            filename=tuple(self.filename[row] for row in rows.tolist()),
+            size=self.size[rows],
+            status=self.status[rows],
+            reason=tuple(self.reason[row] for row in rows.tolist()),
+            keypoints=self.keypoints[people],
+            image=np.repeat(np.arange(len(rows)), counts),
+            score=self.score[people],
+        )
+
     def choosing(self, chosen: Bool[np.ndarray, "person"]) -> "Keypoints":
         """Return the same people with another choice among them."""
         return replace(self, choice=chosen)
@@ -129,3 +150,18 @@ class Keypoints:
     def counts(self) -> dict[str, int]:
         """Return how many images have each status, by its label, zeros included."""
         return {status.label: int(np.sum(self.status == status)) for status in ImageStatus}
+
+
+def join_images(parts: Sequence[Keypoints]) -> Keypoints:
+    """Put the images of several tables, at least one, behind each other; nobody is chosen."""
+    first = np.cumsum([0] + [part.n_images for part in parts])
+    return Keypoints(
+        skeleton=parts[0].skeleton,
+        filename=tuple(name for part in parts for name in part.filename),
+        size=np.concatenate([part.size for part in parts]),
+        status=np.concatenate([part.status for part in parts]),
+        reason=tuple(reason for part in parts for reason in part.reason),
+        keypoints=np.concatenate([part.keypoints for part in parts]),
+        image=np.concatenate([part.image + row for part, row in zip(parts, first, strict=False)]),
+        score=np.concatenate([part.score for part in parts]),
+    )

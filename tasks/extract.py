@@ -22,6 +22,7 @@ from pose_lib.formats.keypoint_store import (
 )
 from pose_lib.formats.person_choice import check_choice
 from pose_lib.keypoints import ImageStatus, Keypoints
+from pose_lib.ledger import LedgerTable
 from pose_lib.openpose.engine import on_gpu
 from pose_lib.person_choice import EVERYBODY, PersonChoice
 from pose_lib.sharding import Shard, plan_shards
@@ -77,9 +78,12 @@ def plan_missing_shards(
         delete_store(store)
     open_store(store, origin)
     results = finished(store)
-    _refuse_other_images(store, survey, set(results))
-    have = {digest for digest, result in results.items() if _is_final(result.status)}
-    missing = {digest: name for name, digest in survey.digests.items() if digest not in have}
+    places = results.find(list(survey.digests.values()))
+    if not (places >= 0).any():
+        _refuse_other_images(store, survey)
+    final = results.final(places).tolist()
+    wanted = zip(survey.digests.items(), final, strict=True)
+    missing = {digest: name for (name, digest), is_final in wanted if not is_final}
     return plan_shards(
         list(missing.values()), images_per_shard=shard_length(config), n_workers=n_workers
     )
@@ -113,7 +117,7 @@ def publish_store(store: Path, survey: Survey, choice: PersonChoice = EVERYBODY)
     return ledger_of(publish(store, source.names, survey.digests, root=source.root, choice=choice))
 
 
-def ledger_of(keypoints: Keypoints, n_reasons: int = 20) -> Ledger:
+def ledger_of(keypoints: Keypoints | LedgerTable, n_reasons: int = 20) -> Ledger:
     """Count what became of the images."""
     faults = np.flatnonzero(keypoints.status >= ImageStatus.UNREADABLE)[:n_reasons]
     return Ledger(
@@ -140,18 +144,14 @@ def provenance(config: ExtractConfig) -> Provenance:
     return Provenance(identity.skeleton.name, identity.weights_sha256, settings)
 
 
-def _refuse_other_images(store: Path, survey: Survey, known: set[str]) -> None:
+def _refuse_other_images(store: Path, survey: Survey) -> None:
     """Refuse to replace the results of one folder of images by those of quite another."""
     root = read_image_root(store)
-    if known.isdisjoint(survey.digests.values()) and root not in (None, survey.source.root):
+    if root not in (None, survey.source.root):
         raise InputError(
             f"{store} holds the people of other images, those in {root}; name another store, "
             "or ask for this one to be overwritten"
         )
-
-
-def _is_final(status: ImageStatus) -> bool:
-    return status is not ImageStatus.FAILED
 
 
 @functools.lru_cache(maxsize=1)

@@ -8,7 +8,13 @@ import numpy as np
 
 from pose_lib.extraction import ImageResult, join_results
 from pose_lib.formats.coco_json import coco_results
-from pose_lib.formats.keypoint_store import Provenance, open_store, publish, write_shard
+from pose_lib.formats.keypoint_store import (
+    Provenance,
+    open_store,
+    publish,
+    read_keypoints,
+    write_shard,
+)
 from pose_lib.keypoints import ImageStatus, People
 from pose_lib.skeleton import COCO_18
 
@@ -35,7 +41,8 @@ def make_annotated_store(folder: Path) -> Path:
         list(digests.values()),
         np.ones(len(NAMES), np.float32),
     )
-    found = coco_results(publish(store, NAMES, digests, root=folder / "images"))
+    publish(store, NAMES, digests, root=folder / "images")
+    found = coco_results(read_keypoints(store))
     images = [{"id": row, "file_name": f"val/{name}"} for row, name in enumerate(NAMES, start=1)]
     facts = {"area": 9000, "bbox": [0, 0, 200, 200], "iscrowd": 0}
     annotations = [{**entry, **facts, "id": row} for row, entry in enumerate(found, start=1)]

@@ -1,60 +1,76 @@
-"""How keypoints and their ledger lie as arrays in a zarr group, in stores and in their shards."""
+"""How keypoints and their ledger lie as arrays in a zarr group, in stores and in their parts."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import zarr
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 
 from pose_lib.keypoints import ImageStatus, Keypoints
+from pose_lib.ledger import Outcomes
 from pose_lib.skeleton import Skeleton
 
-_CHUNK_ROWS = 1 << 14
+CHUNK_ROWS = 1 << 14
+
+_Column = tuple[str, np.ndarray, tuple[str, ...]]
+"""An array's path below the group, its values, and the names of its axes."""
 
 
 def write_arrays(
     group: zarr.Group,
-    keypoints: Keypoints,
-    digests: Sequence[str],
-    seconds: Float[np.ndarray, "image"],
+    outcomes: Outcomes,
+    stamps: Sequence[str] | None = None,
+    *,
+    overwrite: bool = False,
+    least_chunk: int = 1,
 ) -> None:
-    """Write people and ledger below the group, over what is there."""
-    images = group.require_group("images")
-    # First, so that what a straggler writes into a deleted shard is without digests: no result.
-    _write_array(images, "digest", _text(digests), ("image",))
-    _write_array(images, "filename", _text(keypoints.filename), ("image",))
-    _write_array(images, "size", keypoints.size.astype(np.int32), ("image", "side"))
-    _write_array(images, "status", keypoints.status.astype(np.uint8), ("image",))
-    images["status"].attrs["names"] = {str(int(status)): status.label for status in ImageStatus}
-    _write_array(images, "reason", _text(keypoints.reason), ("image",))
-    _write_array(images, "seconds", np.asarray(seconds, np.float32), ("image",))
+    """Write people and ledger below the group.
 
-    people = group.require_group("people")
-    xyc = keypoints.keypoints.astype(np.float32)
-    _write_array(people, "keypoints", xyc, ("person", "joint", "xyc"))
-    _write_array(people, "image", keypoints.image.astype(np.int64), ("person",))
-    _write_array(people, "score", keypoints.score.astype(np.float32), ("person",))
+    Args:
+        stamps: What the file system says of each image's file, where that is known.
+        overwrite: Replace what is there.
+        least_chunk: Rows of a chunk even where there are fewer, for more may be appended.
+    """
+    for name, values, axes in _columns(outcomes, stamps):
+        rows = min(max(len(values), least_chunk), CHUNK_ROWS)
+        _write_array(group, name, values, axes, chunk_rows=rows, overwrite=overwrite)
+    labels = {str(int(status)): status.label for status in ImageStatus}
+    group["images/status"].attrs["names"] = labels
+
+
+def append_arrays(
+    group: zarr.Group, outcomes: Outcomes, stamps: Sequence[str] | None = None
+) -> None:
+    """Write more images behind those that are there; people know their image's row."""
+    n_before = len(_array(group, "images/status"))
+    for name, values, _ in _columns(outcomes, stamps):
+        array = _array(group, name)
+        array.append(values + n_before if name == "people/image" else values)
 
 
 def write_chosen(group: zarr.Group, chosen: Bool[np.ndarray, "person"]) -> None:
     """Write who is chosen beside the people below the group."""
-    _write_array(group.require_group("people"), "chosen", chosen, ("person",))
+    rows = min(max(len(chosen), 1), CHUNK_ROWS)
+    _write_array(group, "people/chosen", chosen, ("person",), chunk_rows=rows, overwrite=True)
 
 
-def _write_array(group: zarr.Group, name: str, values: np.ndarray, axes: tuple[str, ...]) -> None:
-    array = group.create_array(
+def _write_array(
+    group: zarr.Group,
+    name: str,
+    values: np.ndarray,
+    axes: tuple[str, ...],
+    *,
+    chunk_rows: int,
+    overwrite: bool,
+) -> None:
+    group.create_array(
         name,
-        shape=values.shape,
-        dtype=values.dtype,
-        chunks=(min(max(len(values), 1), _CHUNK_ROWS), *values.shape[1:]),
+        data=values,
+        chunks=(chunk_rows, *values.shape[1:]),
         dimension_names=axes,
-        overwrite=True,
+        overwrite=overwrite,
     )
-    array[:] = values
-
-
-def _text(values: Sequence[str]) -> np.ndarray:
-    return np.array(list(values), dtype=np.dtypes.StringDType())
 
 
 def read_arrays(group: zarr.Group, skeleton: Skeleton) -> Keypoints:
@@ -64,16 +80,12 @@ def read_arrays(group: zarr.Group, skeleton: Skeleton) -> Keypoints:
         KeyError: If an array is not there.
         ValueError: If the arrays do not agree with each other or the skeleton.
     """
-    status = read_array(group, "images/status").astype(np.int64)
-    unknown = set(status.tolist()) - set(ImageStatus)
-    if unknown:
-        raise ValueError(f"unknown image status {sorted(unknown)}")
     return Keypoints(
         skeleton=skeleton,
-        filename=tuple(read_array(group, "images/filename").tolist()),
+        filename=read_text(group, "images/filename"),
         size=read_array(group, "images/size"),
-        status=status,
-        reason=tuple(read_array(group, "images/reason").tolist()),
+        status=read_status(group),
+        reason=tuple(map(sys.intern, read_text(group, "images/reason"))),
         keypoints=read_array(group, "people/keypoints"),
         image=read_array(group, "people/image"),
         score=read_array(group, "people/score"),
@@ -81,9 +93,76 @@ def read_arrays(group: zarr.Group, skeleton: Skeleton) -> Keypoints:
     )
 
 
+def read_outcomes(group: zarr.Group, skeleton: Skeleton) -> Outcomes:
+    """Read what `write_arrays` wrote.
+
+    Raises:
+        KeyError: If an array is not there.
+        ValueError: If the arrays do not agree with each other or the skeleton.
+    """
+    return Outcomes(
+        read_arrays(group, skeleton),
+        read_text(group, "images/digest"),
+        read_attempts(group),
+        read_array(group, "images/seconds"),
+    )
+
+
+def read_status(group: zarr.Group) -> np.ndarray:
+    """Read what became of the images, as numbers of ``ImageStatus``.
+
+    Raises:
+        ValueError: If a number is none of them.
+    """
+    status = read_array(group, "images/status").astype(np.int64)
+    unknown = set(np.unique(status).tolist()) - set(ImageStatus)
+    if unknown:
+        raise ValueError(f"unknown image status {sorted(unknown)}")
+    return status
+
+
+def read_attempts(group: zarr.Group) -> np.ndarray:
+    """Read how often each image was worked on; zeros from a store that did not count."""
+    if "images/attempts" in group:
+        return read_array(group, "images/attempts")
+    return np.zeros(len(_array(group, "images/status")), np.int32)
+
+
+def read_text(group: zarr.Group, name: str) -> tuple[str, ...]:
+    """Read one column of text below the group."""
+    return tuple(read_array(group, name).tolist())
+
+
 def read_array(group: zarr.Group, name: str) -> np.ndarray:
     """Read one array below the group, all of it."""
+    return np.asarray(_array(group, name)[:])
+
+
+def _array(group: zarr.Group, name: str) -> zarr.Array:
     array = group[name]
     if not isinstance(array, zarr.Array):
         raise KeyError(name)
-    return np.asarray(array[:])
+    return array
+
+
+def _columns(outcomes: Outcomes, stamps: Sequence[str] | None) -> Iterator[_Column]:
+    image, person = ("image",), ("person",)
+    keypoints = outcomes.keypoints
+    # First, so that what a straggler writes into a deleted part is without digests: no result.
+    yield "images/digest", _text(outcomes.digest), image
+    yield "images/filename", _text(keypoints.filename), image
+    yield "images/size", keypoints.size.astype(np.int32), ("image", "side")
+    yield "images/status", keypoints.status.astype(np.uint8), image
+    yield "images/reason", _text(keypoints.reason), image
+    yield "images/attempts", outcomes.attempts.astype(np.int32), image
+    yield "images/seconds", outcomes.seconds.astype(np.float32), image
+    if stamps is not None:
+        yield "images/stamp", _text(stamps), image
+    xyc = keypoints.keypoints.astype(np.float32, copy=False)
+    yield "people/keypoints", xyc, ("person", "joint", "xyc")
+    yield "people/image", keypoints.image.astype(np.int64), person
+    yield "people/score", keypoints.score.astype(np.float32, copy=False), person
+
+
+def _text(values: Sequence[str]) -> np.ndarray:
+    return np.array(list(values), dtype=np.dtypes.StringDType())

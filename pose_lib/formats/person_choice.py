@@ -6,6 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from jaxtyping import Bool
+
 from pose_lib.annotations import Annotations
 from pose_lib.errors import InputError
 from pose_lib.formats.keypoint_truth import read_keypoint_truth
@@ -37,15 +40,18 @@ def apply_choice(keypoints: Keypoints, choice: PersonChoice) -> Keypoints:
         return keypoints.choosing(choose_people(keypoints, choice.rule, annotations))
 
 
-def choice_record(keypoints: Keypoints, choice: PersonChoice) -> dict[str, Any]:
+def choice_record(chosen: Bool[np.ndarray, "person"], choice: PersonChoice) -> dict[str, Any]:
     """Return how the people were chosen, as stored beside them: rule, file, hash and numbers."""
+    return choice_source(choice) | {"chosen": int(chosen.sum()), "of": len(chosen)}
+
+
+def choice_source(choice: PersonChoice) -> dict[str, str | None]:
+    """Return what the choice goes by: its rule, and the name and hash of its file."""
     path = Path(choice.annotations) if choice.annotations else None
     return {
         "rule": choice.rule,
         "annotations": path.name if path else None,
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest() if path else None,
-        "chosen": int(keypoints.chosen.sum()),
-        "of": keypoints.n_people,
     }
 
 

@@ -13,18 +13,20 @@ from made_up_people import BEARTYPE_DRAWS, assert_same_keypoints, keypoints, som
 from mpii_mat import image_of, person_of, save_release
 
 from pose_lib.errors import InputError
-from pose_lib.formats import keypoint_store
+from pose_lib.formats import store_publishing
 from pose_lib.formats.keypoint_store import (
     NO_RESULT,
     Provenance,
     choose_again,
     delete_store,
     finished,
+    known_digests,
     open_store,
     publish,
     read_choice,
     read_image_root,
     read_keypoints,
+    read_ledger,
     read_provenance,
     write_shard,
 )
@@ -49,7 +51,7 @@ def test_what_is_published_is_what_was_found(store):
 def test_any_keypoints_come_back_the_same(tmp_path_factory, people):
     store = tmp_path_factory.mktemp("any") / "s.zarr"
     open_store(store, PROVENANCE)
-    digests = [f"digest of {name}" for name in people.filename]
+    digests = [f"digest {row}" for row in range(people.n_images)]
     write_shard(store, people, digests, np.zeros(people.n_images, np.float32))
     publish(store, people.filename, dict(zip(people.filename, digests, strict=True)))
     assert_same_keypoints(read_keypoints(store), people)
@@ -83,7 +85,9 @@ def test_arrays_have_the_contracts_names_types_and_axes(store):
         "images/digest": ("StringDType()", ("image",)),
         "images/size": ("int32", ("image", "side")),
         "images/status": ("uint8", ("image",)),
+        "images/attempts": ("int32", ("image",)),
         "images/seconds": ("float32", ("image",)),
+        "images/stamp": ("StringDType()", ("image",)),
         "people/keypoints": ("float32", ("person", "joint", "xyc")),
         "people/image": ("int64", ("person",)),
         "people/score": ("float32", ("person",)),
@@ -170,7 +174,7 @@ def test_attributes_say_where_the_keypoints_come_from(store):
 def test_new_and_changed_images_are_all_that_needs_work(store):
     extract(store, NAMES[:4])
     digests = digests_of(NAMES) | {NAMES[0]: "changed"}
-    assert set(digests.values()) - set(finished(store)) == {
+    assert set(digests.values()) - known(store) == {
         "changed",
         *(digests[name] for name in NAMES[4:]),
     }
@@ -221,7 +225,7 @@ def test_an_image_without_a_result_has_its_row_and_is_tried_again(store):
     published = publish(store, NAMES, digests_of(NAMES))
     assert published.status[0] == ImageStatus.FAILED
     assert published.reason[0] == NO_RESULT
-    assert digests_of(NAMES)[NAMES[0]] not in finished(store)
+    assert digests_of(NAMES)[NAMES[0]] not in known(store)
 
 
 def test_success_after_failure_replaces_it_and_failure_after_success_does_not(store):
@@ -230,8 +234,8 @@ def test_success_after_failure_replaces_it_and_failure_after_success_does_not(st
         open_store(store, PROVENANCE)
         for attempt in (first, second):
             write(store, NAMES, failed=attempt == "failed")
-        published = publish(store, NAMES, digests_of(NAMES))
-        assert_same_keypoints(published, some_keypoints(NAMES))
+        publish(store, NAMES, digests_of(NAMES))
+        assert_same_keypoints(read_keypoints(store), some_keypoints(NAMES))
 
 
 def test_a_task_that_runs_twice_changes_nothing(store):
@@ -249,7 +253,7 @@ def test_shards_that_no_image_needs_go_after_publishing_not_before(store):
 
 
 def test_many_small_runs_do_not_pile_up_shards(store, monkeypatch):
-    monkeypatch.setattr(keypoint_store, "_MOST_SHARDS", 3)
+    monkeypatch.setattr(store_publishing, "_MOST_SHARDS", 3)
     for count in range(1, len(NAMES) + 1):
         write(store, NAMES[count - 1 : count])
         publish(store, NAMES[:count], digests_of(NAMES))
@@ -278,8 +282,8 @@ def test_killed_while_publishing_again_no_shard_is_computed_twice(tmp_path, monk
         with monkeypatch.context() as patch:
             stop_after(allowed, patch)
             with pytest.raises(Killed):
-                publish(store, NAMES, digests_of(NAMES))
-        assert set(finished(store)) == set(digests_of(NAMES).values())
+                publish(store, NAMES, digests_of(NAMES), stamps={NAMES[0]: str(allowed)})
+        assert known(store) == set(digests_of(NAMES).values())
 
 
 def test_a_shard_half_deleted_is_no_result(store, monkeypatch):
@@ -364,6 +368,40 @@ def test_a_straggler_that_writes_into_a_deleted_shard_does_no_harm(store):
     assert_same_keypoints(read_keypoints(store), some_keypoints(NAMES))
 
 
+def test_publishing_again_writes_nothing_where_nothing_changed(store, monkeypatch):
+    extract(store, NAMES)
+    with monkeypatch.context() as patch:
+        stop_after(0, patch)
+        ledger = publish(store, NAMES, digests_of(NAMES))
+    assert ledger.counts() == some_keypoints(NAMES).counts()
+    choose_again(store, PersonChoice("score"))
+    assert extract(store, NAMES).chosen.all()
+
+
+def test_the_ledger_tells_of_each_image_what_it_took_without_the_people(store):
+    extract(store, NAMES)
+    ledger, people = read_ledger(store), some_keypoints(NAMES)
+    assert (ledger.filename, ledger.reason) == (people.filename, people.reason)
+    assert ledger.status.tolist() == people.status.tolist()
+    assert ledger.digest == tuple(digests_of(NAMES).values())
+    assert set(ledger.attempts.tolist()) == set(ledger.seconds.tolist()) == {1}
+    assert (ledger.n_people, ledger.counts()) == (people.n_people, people.counts())
+
+
+def test_digests_are_known_by_name_and_stamp_in_any_order(store):
+    extract(store, NAMES)
+    assert dict(known_digests(store)) == {}
+    digests = digests_of(NAMES)
+    stamps = {name: f"stamp of {name}" for name in NAMES[:-1]}
+    publish(store, NAMES, digests, stamps=stamps)
+    again = known_digests(store)
+    assert dict(again) == {name: (stamps[name], digests[name]) for name in NAMES[:-1]}
+    for name in (NAMES[3], NAMES[4], NAMES[1], NAMES[3]):
+        assert again[name] == (stamps[name], digests[name])
+    assert again.get(NAMES[-1]) is again.get("other") is again.get("zzz") is None
+    assert not known_digests(store.with_name("none.zarr"))
+
+
 @pytest.fixture
 def store(tmp_path):
     path = tmp_path / "s.zarr"
@@ -374,10 +412,11 @@ def store(tmp_path):
 def extract(store, names, shard_length=3, root=None, choice=EVERYBODY):
     """Do what a run does, in this process."""
     open_store(store, PROVENANCE)
-    missing = [name for name in names if digests_of(names)[name] not in finished(store)]
+    missing = [name for name in names if digests_of(names)[name] not in known(store)]
     for start in range(0, len(missing), shard_length):
         write(store, missing[start : start + shard_length])
-    return publish(store, names, digests_of(names), root=root, choice=choice)
+    publish(store, names, digests_of(names), root=root, choice=choice)
+    return read_keypoints(store)
 
 
 def write(store, names, seed=0, suffix="", *, failed=False):
@@ -397,6 +436,10 @@ def failures(names):
         image=np.zeros(0, np.int64),
         score=np.zeros(0, np.float32),
     )
+
+
+def known(store):
+    return {digest.decode() for digest in finished(store).digest}
 
 
 def digests_of(names, suffix=""):

@@ -1,0 +1,130 @@
+"""Reading what is published in a keypoint store."""
+
+import bisect
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import zarr
+
+from pose_lib.errors import InputError
+from pose_lib.formats.file_names import refuse_escaping_names
+from pose_lib.formats.keypoint_arrays import (
+    read_array,
+    read_arrays,
+    read_attempts,
+    read_status,
+    read_text,
+)
+from pose_lib.formats.locations import Location, is_url, location
+from pose_lib.formats.store_root import open_root, skeleton_of
+from pose_lib.keypoints import Keypoints
+from pose_lib.ledger import LedgerTable
+
+T = TypeVar("T")
+
+
+def read_keypoints(path: str | Location) -> Keypoints:
+    """Read the published keypoints.
+
+    Raises:
+        InputError: If there is no store, it was never published whole, or its content is not valid.
+    """
+    keypoints = _read_whole(path, lambda store: read_arrays(store, skeleton_of(store)))
+    refuse_escaping_names(keypoints.filename, path)
+    return keypoints
+
+
+def read_ledger(path: str | Location) -> LedgerTable:
+    """Read what became of every published image, without the people.
+
+    Raises:
+        InputError: As `read_keypoints`.
+    """
+    return _read_whole(path, _ledger)
+
+
+def known_digests(path: str | Location) -> Mapping[str, tuple[str, str]]:
+    """Return stamp and digest of the published images, by name; nothing where none are known.
+
+    A file of the same name and stamp still has the content of that digest. Quick for names that
+    are asked for in their order, and small: a million take 200 MB.
+    """
+    try:
+        return _read_whole(path, _KnownDigests)
+    except InputError:
+        return {}
+
+
+def read_choice(path: str | Location) -> dict[str, Any]:
+    """Return how the published people were chosen, as `choice_record` tells it."""
+    recorded = open_root(path).attrs.get("person_choice")
+    return dict(recorded) if isinstance(recorded, Mapping) else {}
+
+
+def read_image_root(path: str | Location) -> Location | None:
+    """Return the folder that the published names are relative to, where it was recorded."""
+    root = open_root(path).attrs.get("root")
+    if not root:
+        return None
+    return location(str(root)) if is_url(str(root)) else Path(str(root))
+
+
+def _read_whole(path: str | Location, read: Callable[[zarr.Group], T]) -> T:
+    """Read something published that no other run is writing meanwhile."""
+    store = open_root(path)
+    published = store.attrs.get("published")
+    if not published:
+        raise InputError(f"the store {path} is not complete; run extract on it again")
+    try:
+        found = read(store)
+    except (KeyError, ValueError, RuntimeError, TypeError, OSError) as error:
+        if open_root(path).attrs.get("published") == published:
+            raise InputError(f"the store {path} is damaged ({error}); run extract again") from error
+    if open_root(path).attrs.get("published") != published:
+        raise InputError(f"the store {path} is being written to right now; try again later")
+    return found
+
+
+def _ledger(store: zarr.Group) -> LedgerTable:
+    return LedgerTable(
+        filename=read_text(store, "images/filename"),
+        status=read_status(store),
+        reason=read_text(store, "images/reason"),
+        attempts=read_attempts(store),
+        seconds=read_array(store, "images/seconds"),
+        digest=read_text(store, "images/digest"),
+        n_people=len(read_array(store, "people/score")),
+    )
+
+
+class _KnownDigests(Mapping[str, tuple[str, str]]):
+    """Stamps and digests by name, in arrays: as a dict a million would take half a gigabyte."""
+
+    def __init__(self, store: zarr.Group) -> None:
+        columns = ("filename", "stamp", "digest")
+        self._name, self._stamp, self._digest = (
+            read_array(store, f"images/{column}")
+            if f"images/{column}" in store
+            else np.empty(0, np.dtypes.StringDType())
+            for column in columns
+        )
+        if not len(self._stamp):
+            self._name = self._name[:0]
+        self._next = 0
+
+    def __getitem__(self, name: str) -> tuple[str, str]:
+        row = self._next
+        if row >= len(self._name) or self._name[row] != name:
+            row = bisect.bisect_left(self._name, name)
+        if row >= len(self._name) or self._name[row] != name or not self._stamp[row]:
+            raise KeyError(name)
+        self._next = row + 1
+        return str(self._stamp[row]), str(self._digest[row])
+
+    def __iter__(self) -> Iterator[str]:
+        return (str(name) for name in self._name[self._stamp != ""])
+
+    def __len__(self) -> int:
+        return int((self._stamp != "").sum())
