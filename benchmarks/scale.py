@@ -1,0 +1,287 @@
+"""What the orchestration of an extraction costs, from 25,000 images to a million.
+
+    python -m benchmarks.scale [--counts 25000 250000 1000000] [--cost-ms 1] [--json] [--folder DIR]
+
+The network is replaced by a stand-in of a fixed cost (`fixed_cost_detector.py`), so nothing here
+says how fast people are found. All else is the true command: `poselift extract` in a process of its
+own, with its Prefect server, a local Dask cluster and a store on disk, seen from outside. Then the
+same command runs again, with nothing left to do, and `poselift status --json` reads the ledger. The
+store must hold each image once, with its own person.
+
+Images are bitmaps of 246 bytes, each of other content, 1,000 to a folder. They are made below
+``--folder`` (4 kB of disk each) and deleted at the end. Dask's scheduler lives in the flow's
+process. Overhead is wall time of the workers (seconds times their number) beyond the detector's
+cost, for each image and with all that starts and ends; beside it, processor time beyond that cost
+in all processes together, which other work on the machine does not touch.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import zarr
+
+from benchmarks.fixed_cost_detector import COST_VARIABLE, NAME, numbered_image
+from benchmarks.process_tree import Usage, watched
+from benchmarks.scale_floors import Floors, floors
+from tasks.workspace import HOME_VARIABLE, Workspace
+
+PER_FOLDER = 1000
+_ROOT = Path(__file__).parents[1]
+_ENTRY_POINT = f"[poselift.detectors]\n{NAME} = benchmarks.fixed_cost_detector\n"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One call of a command.
+
+    Attributes:
+        marks: Seconds until the first and the last line of each stage of its progress.
+        answer: The JSON object that it printed.
+    """
+
+    seconds: float
+    marks: Mapping[str, tuple[float, float]]
+    usage: Usage
+    answer: dict[str, object]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one number of images came to. Milliseconds are for each image."""
+
+    images: int
+    workers: int
+    cost_ms: float
+    load: float
+    seconds: float
+    overhead_ms: float
+    cpu_overhead_ms: float
+    start_seconds: float
+    survey_ms: float
+    detection_ms: float
+    publish_ms: float
+    flow_mb: float
+    worker_mb: float
+    server_mb: float
+    flow_cpu_ms: float
+    worker_cpu_ms: float
+    server_cpu_seconds: float
+    database_mb: float
+    again_seconds: float
+    again_start_seconds: float
+    again_flow_mb: float
+    status_seconds: float
+    status_mb: float
+    store_files: int
+    store_mb: float
+    floors: Floors
+
+
+_ROWS = (
+    ("first run, s", "seconds", 1),
+    ("  overhead, ms of a worker an image", "overhead_ms", 3),
+    ("  the same in processor time", "cpu_overhead_ms", 3),
+    ("  until the flow begins, s", "start_seconds", 1),
+    ("  survey and plan, ms an image", "survey_ms", 3),
+    ("  shards, ms an image", "detection_ms", 3),
+    ("  publish and end, ms an image", "publish_ms", 3),
+    ("  flow's processor, ms an image", "flow_cpu_ms", 3),
+    ("  workers' processor, ms an image", "worker_cpu_ms", 3),
+    ("  Prefect server's processor, s", "server_cpu_seconds", 1),
+    ("flow process and scheduler, MB at most", "flow_mb", 0),
+    ("a worker, MB at most", "worker_mb", 0),
+    ("Prefect server, MB at most", "server_mb", 0),
+    ("Prefect's database, MB", "database_mb", 2),
+    ("second run, nothing to do, s", "again_seconds", 1),
+    ("  until the flow begins, s", "again_start_seconds", 1),
+    ("  flow process, MB at most", "again_flow_mb", 0),
+    ("status --json, s", "status_seconds", 1),
+    ("  MB at most", "status_mb", 0),
+    ("files of the store", "store_files", 0),
+    ("MB of the store", "store_mb", 1),
+    ("load of the machine before", "load", 1),
+)
+_FLOOR_ROWS = (
+    ("floor: reading the files, ms an image", "read_ms"),
+    ("floor: reading and hashing", "hash_ms"),
+    ("floor: reading and decoding", "decode_ms"),
+    ("floor: writing and publishing the store", "store_ms"),
+)
+_PER_IMAGE = ("overhead_ms", "cpu_overhead_ms", "flow_cpu_ms", "worker_cpu_ms", "detection_ms")
+
+
+def main() -> None:
+    arguments = parsed_arguments()
+    measured = []
+    for count in arguments.counts:
+        with tempfile.TemporaryDirectory(prefix="scale-", dir=arguments.folder) as folder:
+            measured.append(measure(count, Path(folder), arguments.workers, arguments.cost_ms))
+        if not arguments.json:
+            print(as_text(measured), flush=True)
+    if arguments.json:
+        print(json.dumps([asdict(each) for each in measured]))
+
+
+def parsed_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--counts", type=int, nargs="+", default=[25_000, 250_000, 1_000_000])
+    parser.add_argument("--cost-ms", type=float, default=1.0, help="of the stand-in, an image")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--folder", type=Path, help="where to make the images; the usual place")
+    parser.add_argument("--json", action="store_true")
+    return parser.parse_args()
+
+
+def measure(count: int, folder: Path, workers: int, cost_ms: float) -> Measured:
+    """Make the images, run the commands on them, and see what they took."""
+    images, store = folder / "images", folder / "store.zarr"
+    make_images(images, count)
+    environment = prepared_environment(folder, cost_ms)
+    config = folder / "scale.toml"
+    config.write_text(f'[extract]\ndetector = "{NAME}"\n')
+    extract = ["extract", str(images), "--store", str(store), "--config", str(config)]
+    extract += ["--workers", str(workers), "--json"]
+
+    load = os.getloadavg()[0]
+    first = run_command(extract, environment)
+    database = sum(path.stat().st_size for path in Workspace(folder).prefect_home.glob("*.db*"))
+    again = run_command(extract, environment)
+    status = run_command(["status", str(store), "--json"], environment)
+    for run in (first, again, status):
+        assert run.answer["images"] == count, run.answer
+    check_store(store, count)
+    files = [path for path in store.rglob("*") if path.is_file()]
+
+    total_cpu = sum(first.usage.cpu_seconds.values())
+    begun, ended = first.marks["detection"]
+    started = first.marks["start"][1]
+    per_image = 1000 / count
+    return Measured(
+        images=count,
+        workers=workers,
+        cost_ms=cost_ms,
+        load=load,
+        seconds=first.seconds,
+        overhead_ms=first.seconds * workers * per_image - cost_ms,
+        cpu_overhead_ms=total_cpu * per_image - cost_ms,
+        start_seconds=started,
+        survey_ms=(begun - started) * per_image,
+        detection_ms=(ended - begun) * per_image,
+        publish_ms=(first.seconds - ended) * per_image,
+        flow_mb=first.usage.peak_bytes["flow"] / 1e6,
+        worker_mb=first.usage.peak_bytes["worker"] / 1e6,
+        server_mb=first.usage.peak_bytes["server"] / 1e6,
+        flow_cpu_ms=first.usage.cpu_seconds["flow"] * per_image,
+        worker_cpu_ms=first.usage.cpu_seconds["worker"] * per_image,
+        server_cpu_seconds=first.usage.cpu_seconds["server"],
+        database_mb=database / 1e6,
+        again_seconds=again.seconds,
+        again_start_seconds=again.marks["start"][1],
+        again_flow_mb=again.usage.peak_bytes["flow"] / 1e6,
+        status_seconds=status.seconds,
+        status_mb=status.usage.peak_bytes["flow"] / 1e6,
+        store_files=len(files),
+        store_mb=sum(path.stat().st_size for path in files) / 1e6,
+        floors=floors(images, folder / "floor.zarr"),
+    )
+
+
+def make_images(folder: Path, count: int) -> None:
+    for first in range(0, count, PER_FOLDER):
+        inside = folder / f"{first // PER_FOLDER:05}"
+        inside.mkdir(parents=True)
+        for number in range(first, min(first + PER_FOLDER, count)):
+            (inside / f"{number:08}.bmp").write_bytes(numbered_image(number))
+
+
+def prepared_environment(folder: Path, cost_ms: float) -> dict[str, str]:
+    """Install the stand-in in a folder, and return the variables of a command that finds it."""
+    package = folder / "packages" / "poselift_stand_in-0.dist-info"
+    package.mkdir(parents=True)
+    (package / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: poselift-stand-in\nVersion: 0\n"
+    )
+    (package / "entry_points.txt").write_text(_ENTRY_POINT)
+    return {
+        **os.environ,
+        "PYTHONPATH": f"{_ROOT}{os.pathsep}{package.parent}",
+        HOME_VARIABLE: str(folder),
+        COST_VARIABLE: str(cost_ms),
+    }
+
+
+def run_command(arguments: list[str], environment: dict[str, str]) -> Run:
+    """Run `poselift` to its end and watch it.
+
+    Raises:
+        RuntimeError: If it fails, with what it said.
+    """
+    begin = time.perf_counter()
+    lines: list[str] = []
+    marks: dict[str, tuple[float, float]] = {}
+    with subprocess.Popen(
+        [sys.executable, "-m", "flows.cli", *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        with watched(process.pid) as usage:
+            for line in process.stderr:
+                now = time.perf_counter() - begin
+                lines.append(line)
+                stage = line.partition(":")[0]
+                marks[stage] = (marks.get(stage, (now, now))[0], now)
+            answer = process.stdout.read()
+            process.wait()
+    if process.returncode:
+        raise RuntimeError(f"poselift {' '.join(arguments)} failed: {''.join(lines)}")
+    return Run(time.perf_counter() - begin, marks, usage, json.loads(answer))
+
+
+def check_store(store: Path, count: int) -> None:
+    """Make sure that every image is there once, with its own person."""
+    group = zarr.open_group(store, mode="r")
+    rows = 1 << 16
+    n_people = group["people/image"].shape[0]
+    assert n_people == count, f"{n_people} people in {count} images"
+    for first in range(0, count, rows):
+        here = slice(first, first + rows)
+        numbers = np.arange(first, min(first + rows, count))
+        names = [f"{number // PER_FOLDER:05}/{number:08}.bmp" for number in numbers.tolist()]
+        assert group["images/filename"][here].tolist() == names
+        assert (group["people/image"][here] == numbers).all()
+        assert (group["people/keypoints"][here][:, 0, 0] == numbers).all()
+
+
+def as_text(measured: list[Measured]) -> str:
+    """Return one table with a column for each number of images, and ratios to the first."""
+    first = measured[0]
+    head = f"Stand-in detector of {first.cost_ms:g} ms, {first.workers} workers; no network.\n"
+    rows = [("images", *(f"{each.images:,}" for each in measured))]
+    for label, name, digits in _ROWS:
+        cells = [f"{getattr(each, name):,.{digits}f}" for each in measured]
+        if name in _PER_IMAGE:
+            ratios = [f"{getattr(each, name) / getattr(first, name):.2f}" for each in measured]
+            cells = [f"{c} (x{r})" for c, r in zip(cells, ratios, strict=True)]
+        rows.append((label, *cells))
+    for label, name in _FLOOR_ROWS:
+        rows.append((label, *(f"{getattr(each.floors, name):.3f}" for each in measured)))
+    body = ["| " + " | ".join(row) + " |" for row in rows]
+    rule = "|---" + "|---:" * len(measured) + "|"
+    return head + "\n".join([body[0], rule, *body[1:]])
+
+
+if __name__ == "__main__":
+    main()
