@@ -6,13 +6,13 @@ import inspect
 import json
 import re
 import textwrap
-import tomllib
 import types
 from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pose_lib.errors import InputError
+from pose_lib.formats.reading import read_toml
 
 Config = TypeVar("Config")
 
@@ -23,10 +23,7 @@ def read_config(path: Path, kind: type[Config]) -> Config:
     Raises:
         InputError: If the file is missing or no TOML, or an option is unknown or of a wrong type.
     """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"cannot read the config file {path}: {error}") from error
+    table = read_toml(path, "config file")
     return build_config(table, kind, where=str(path))
 
 

@@ -47,7 +47,7 @@ def described(pickle: bytes, *, understood: set[str]) -> Any:
         for instruction, argument, _ in pickletools.genops(pickle):
             machine.follow(instruction.name, argument)
         return machine.pop()
-    except (IndexError, KeyError, TypeError, ValueError, OverflowError) as error:
+    except (IndexError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise NotPlainData(f"{error}") from error
 
 

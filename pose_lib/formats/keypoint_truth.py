@@ -1,7 +1,6 @@
 """Annotated people that found ones are scored against: MPII's as .mat or JSON, COCO's as JSON."""
 
 import itertools
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from pose_lib.annotations import Annotations
 from pose_lib.errors import InputError
 from pose_lib.formats.absence import nan_where_missing
 from pose_lib.formats.mpii import read_mpii_annotations
+from pose_lib.formats.reading import making_sense, read_json
 from pose_lib.mpii import mpii_order
 from pose_lib.skeleton import COCO_17, MPII_16, Skeleton
 
@@ -32,15 +32,12 @@ def read_keypoint_truth(path: Path) -> Annotations:
     """
     if path.suffix.lower() in (".mat", ".npz"):
         return _looked_at(read_mpii_annotations(path))
-    content = _read_json(path)
+    content = read_json(path, "file of annotations", remedy=f"expected {_KINDS}")
     read = _reader(content)
     if read is None:
         raise InputError(f"{path} holds no annotated people; expected {_KINDS}")
-    try:
+    with making_sense(path, "valid annotations"):
         return read(content)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
-        what = f"lacks {error}" if isinstance(error, KeyError) else str(error)
-        raise InputError(f"{path}: the annotations are not valid: {what}") from error
 
 
 def _looked_at(truth: Annotations) -> Annotations:
@@ -59,15 +56,6 @@ def _looked_at(truth: Annotations) -> Annotations:
         head_size=truth.head_size[people],
         area=truth.area[people],
     )
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"cannot read the annotations {path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is no JSON ({error}); expected {_KINDS}") from error
 
 
 def _reader(content: Any) -> Callable[[Any], Annotations] | None:

@@ -1,12 +1,12 @@
 """Reader of whatever 3D truth a lifter is scored on: finds out which data set it is."""
 
-import zipfile
 from pathlib import Path
 
 from pose_lib.errors import InputError
 from pose_lib.formats.grouped_poses import GroupedPoses
 from pose_lib.formats.h36m_truth import KEY_3D, read_h36m_truth
 from pose_lib.formats.mpi_3dhp_truth import ANNOTATIONS, find_sequences, read_mpi_3dhp_truth
+from pose_lib.formats.numpy_files import npz_keys
 from pose_lib.formats.pose_truth import read_pose_truth
 
 
@@ -44,12 +44,9 @@ def read_lifter_truth(truth: Path, poses2d: Path | None, *, noisy: bool) -> Grou
 
 def holds(path: Path, key: str) -> bool:
     """Say whether a file is an npz archive with an array of this name."""
-    if not path.is_file() or not zipfile.is_zipfile(path):
-        return False
     try:
-        with zipfile.ZipFile(path) as archive:
-            return f"{key}.npy" in archive.namelist()
-    except (OSError, zipfile.BadZipFile):
+        return path.is_file() and key in npz_keys(path, "archive")
+    except InputError:
         return False
 
 

@@ -1,6 +1,7 @@
 """Reader of MPI-INF-3DHP's test set: ``TS1`` to ``TS6`` with an ``annot_data.mat`` each."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -8,6 +9,8 @@ from jaxtyping import Float
 from pose_lib.convert import convert_keypoints
 from pose_lib.errors import InputError
 from pose_lib.formats.grouped_poses import GroupedPoses, body_15_truth, with_confidence
+from pose_lib.formats.numpy_files import FREELY_UNPACKED_BYTES, MAX_PACKING
+from pose_lib.formats.reading import reading
 from pose_lib.skeleton import BODY_15, Skeleton
 
 ANNOTATIONS = "annot_data.mat"
@@ -96,10 +99,23 @@ def _read_arrays(path: Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
         raise InputError(
             f"{path} is an HDF5 file, which needs h5py: pip install 'poselift[hdf5]'"
         ) from error
-    try:
-        with h5py.File(path, "r") as file:
-            if missing := [key for key in keys if not isinstance(file.get(key), h5py.Dataset)]:
+    with reading(path, "HDF5 file (MATLAB 7.3)"), h5py.File(path, "r") as file:
+        try:
+            # A link may lead into another file, which was not named by the user.
+            here = [key for key in keys if isinstance(file.get(key, getlink=True), h5py.HardLink)]
+            found = {key: file[key] for key in here if isinstance(file[key], h5py.Dataset)}
+            if missing := [key for key in keys if key not in found]:
                 raise InputError(f"{path} is no annotation of MPI-INF-3DHP: no {missing[0]}")
-            return {key: np.asarray(file[key][()]) for key in keys}
-    except OSError as error:
-        raise InputError(f"cannot read {path} as HDF5 (MATLAB 7.3): {error}") from error
+            room = max(FREELY_UNPACKED_BYTES, MAX_PACKING * path.stat().st_size)
+            return {key: _numbers(path, key, dataset, room) for key, dataset in found.items()}
+        except (KeyError, TypeError) as error:  # h5py's, at what is damaged
+            raise ValueError(str(error)) from error
+
+
+def _numbers(path: Path, key: str, dataset: Any, room: int) -> np.ndarray:
+    """Return the numbers of an HDF5 dataset that fills no more than this room."""
+    if dataset.dtype.kind not in "fiu" or dataset.is_virtual or dataset.external:
+        raise InputError(f"{path}: {key} must hold numbers, in this file")
+    if dataset.nbytes > room:
+        raise InputError(f"{path}: {key} would take {dataset.nbytes} bytes, out of all proportion")
+    return np.asarray(dataset[()])

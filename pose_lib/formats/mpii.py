@@ -1,25 +1,26 @@
 """MPII Human Pose annotations: the original ``.mat``, or an ``.npz`` of complete people."""
 
-import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.io
 from jaxtyping import Bool, Float
 
 from pose_lib.annotations import Annotations
 from pose_lib.errors import InputError
 from pose_lib.formats.absence import nan_where_missing
+from pose_lib.formats.mat_file import mat_variables, read_mat_variable
+from pose_lib.formats.numpy_files import npz_keys, read_npz
+from pose_lib.formats.reading import making_sense
 from pose_lib.mpii import MpiiRelease, mpii_order
 from pose_lib.skeleton import MPII_16
 
 HEAD_SHARE = 0.6
 """Head size over the diagonal of the head's rectangle; `SC_BIAS` in MPII's own evaluation."""
 
+_WHAT = "file of MPII annotations"
 _MAT_STRUCTURE = "RELEASE.annolist(i).annorect(j).annopoints.point(k) with x, y, id"
 _N_JOINTS = len(MPII_16)
 _CORNERS = ("x1", "y1", "x2", "y2")
@@ -64,18 +65,12 @@ def read_mpii_release(path: Path) -> MpiiRelease:
         ``single_person`` counts people from 1. Without ``img_train`` every image is for training.
     """
     _refuse_missing(path)
-    try:
-        content = scipy.io.loadmat(path, variable_names=["RELEASE"])
-    except Exception as error:  # a damaged file makes scipy fail in many ways
-        raise InputError(f"{path} is no .mat that can be read: {error}") from error
-    release = _first(content.get("RELEASE"))
+    release = _first(read_mat_variable(path, "RELEASE", _WHAT))
     if release is None or "annolist" not in _fields(release):
-        found = ", ".join(name for name, *_ in scipy.io.whosmat(path)) or "nothing"
+        found = ", ".join(mat_variables(path, _WHAT)) or "nothing"
         raise InputError(f"{path}: expected {_MAT_STRUCTURE}; found {found}")
-    try:
+    with making_sense(path, f"annotations as expected, {_MAT_STRUCTURE}"):
         return _release(release)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise InputError(f"{path}: expected {_MAT_STRUCTURE}; {error!r}") from error
 
 
 @dataclass(frozen=True)
@@ -290,14 +285,8 @@ _NPZ_KEYS = {"joints", "joint_names"}
 
 def _npz_arrays(path: Path) -> dict[str, np.ndarray]:
     _refuse_missing(path)
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            found = archive.files
-            arrays = {name: archive[name] for name in found if name in _NPZ_KEYS | {"image"}}
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path} is no .npz that can be read: {error}") from error
+    arrays = read_npz(path, _WHAT, _NPZ_KEYS | {"image"})
     if not set(arrays) >= _NPZ_KEYS:
-        raise InputError(
-            f"{path}: expected the keys joints, joint_names; found {', '.join(found) or 'none'}"
-        )
+        found = ", ".join(npz_keys(path, _WHAT)) or "none"
+        raise InputError(f"{path}: expected the keys joints, joint_names; found {found}")
     return arrays

@@ -12,6 +12,9 @@ import numpy as np
 from pose_lib.errors import InputError
 from pose_lib.formats.absence import mean_confidence, nan_where_missing, zero_where_missing
 from pose_lib.formats.file_names import refuse_escaping_names
+from pose_lib.formats.locations import Location
+from pose_lib.formats.numpy_files import read_npy
+from pose_lib.formats.reading import read_text
 from pose_lib.formats.whole_file import write_whole
 from pose_lib.keypoints import ImageStatus, Keypoints
 from pose_lib.skeleton import BODY_15, BODY_25, COCO_17, COCO_18, MPII_16, SKELETONS, Skeleton
@@ -23,7 +26,7 @@ JOINTS_FILE = "joints.txt"
 _ASSUMED = {len(skeleton): skeleton for skeleton in (BODY_15, MPII_16, COCO_17, COCO_18, BODY_25)}
 
 
-def write_npy_pair(keypoints: Keypoints, folder: Path) -> Path:
+def write_npy_pair(keypoints: Keypoints, folder: Location) -> Location:
     """Write ``keypoints.npy``, ``filenames.npy`` and ``joints.txt``; return the folder."""
     xyc = zero_where_missing(keypoints.keypoints)
     names = [keypoints.filename[row] for row in keypoints.image]
@@ -81,7 +84,7 @@ def _skeleton(folder: Path, n_joints: int) -> Skeleton:
         if n_joints in _ASSUMED:
             return _ASSUMED[n_joints]
         raise InputError(f"{folder / KEYPOINTS_FILE}: no skeleton of {n_joints} joints is known")
-    joints = tuple(listed.read_text(encoding="utf-8").split())
+    joints = tuple(read_text(listed, "list of joints").split())
     for skeleton in SKELETONS:
         if skeleton.joints == joints and len(joints) == n_joints:
             return skeleton
@@ -95,14 +98,6 @@ def _npy(array: np.ndarray) -> bytes:
 
 
 def _load(path: Path) -> np.ndarray:
-    try:
-        array = np.load(path, allow_pickle=False)
-    except FileNotFoundError as error:
-        raise InputError(
-            f"{path} is missing; a pair is {KEYPOINTS_FILE} + {FILENAMES_FILE}"
-        ) from error
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path} is no numpy file that can be read: {error}") from error
-    if not isinstance(array, np.ndarray):
-        raise InputError(f"{path} is an archive, not a single numpy array")
-    return array
+    if not path.exists():
+        raise InputError(f"{path} is missing; a pair is {KEYPOINTS_FILE} + {FILENAMES_FILE}")
+    return read_npy(path, "numpy file")

@@ -8,24 +8,21 @@ Source: numpy's ``ndarray.__reduce__``, ``ndarray.__reduce_ex__`` and ``dtype.__
 
 import io
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pose_lib.errors import InputError
 from pose_lib.formats.inert_pickle import Call, NotPlainData, described, said
-
-MAX_BYTES = 4 << 30
-"""Human3.6M's 3D poses take about 0.2 GB; far more is no data set of poses."""
+from pose_lib.formats.numpy_files import read_header, unpacked
+from pose_lib.formats.reading import reading
 
 _ARRAYS = {
     f"{module}._reconstruct" for module in ("numpy.core.multiarray", "numpy._core.multiarray")
 }
 _BUFFERS = {f"{module}._frombuffer" for module in ("numpy.core.numeric", "numpy._core.numeric")}
-# RuntimeError where the archive is encrypted, or compressed in a way that is not known.
-_UNREADABLE = (OSError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+_REPEATED = 4
+"""Short texts and empty values do come again; arrays do not."""
 _FORMAT = "numpy.dtype"
 _FORMATS = ("f2", "f4", "f8")
 
@@ -39,10 +36,11 @@ def read_pickled_dict(path: Path, key: str) -> dict[str, Any]:
     Raises:
         InputError: If there is none, or it holds more than plain data.
     """
-    try:
-        return _dict_in_array(_pickle_in_npy(_member(path, f"{key}.npy")))
-    except (*_UNREADABLE, NotPlainData) as error:
-        raise InputError(f"{path}: cannot read {key!r} as plain data: {error}") from error
+    with reading(path, f"dict {key!r} in"):
+        pickle = _pickle_in_npy(_member(path, f"{key}.npy"))
+        content = _dict_in_array(pickle)
+        _require_no_repetition(content, len(pickle))
+        return content
 
 
 def float_array(value: Any) -> np.ndarray:
@@ -56,14 +54,14 @@ def float_array(value: Any) -> np.ndarray:
     shape, kind, columns_first, content = (
         _array_state(value) if value.name in _ARRAYS else _buffer_state(value)
     )
-    if isinstance(content, str):  # of Python 2, or of protocol 2
-        content = content.encode("latin-1")
-    if not isinstance(content, bytes | bytearray):
-        raise NotPlainData("an array has no bytes")
     try:
+        if isinstance(content, str):  # of Python 2, or of protocol 2
+            content = content.encode("latin-1")
+        if not isinstance(content, bytes | bytearray):
+            raise NotPlainData("an array has no bytes")
         flat = np.frombuffer(bytes(content), _dtype(kind))
         return flat.reshape(shape, order="F" if columns_first else "C")
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise NotPlainData(f"an array does not fit its shape: {error}") from error
 
 
@@ -82,23 +80,15 @@ def items(value: Any) -> list[Any]:
 
 def _member(path: Path, name: str) -> bytes:
     with zipfile.ZipFile(path) as archive:
-        if archive.getinfo(name).file_size > MAX_BYTES:
-            raise NotPlainData(f"it takes more than {MAX_BYTES >> 30} GiB")
-        return archive.read(name)
+        if name not in archive.namelist():
+            raise NotPlainData("there is none")
+        return unpacked(archive, archive.getinfo(name))
 
 
 def _pickle_in_npy(content: bytes) -> bytes:
     """Return what follows the header of an array of one object; the header is no pickle."""
     file = io.BytesIO(content)
-    try:
-        version = np.lib.format.read_magic(file)
-        read = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }[version]
-        shape, _, dtype = read(file)
-    except (ValueError, KeyError) as error:
-        raise NotPlainData(f"its header is not numpy's: {error}") from error
+    shape, _, dtype = read_header(file)
     if shape != () or not dtype.hasobject:
         raise NotPlainData(f"expected one pickled dict, not {dtype} of shape {shape}")
     return file.read()
@@ -113,6 +103,27 @@ def _dict_in_array(pickle: bytes) -> dict[str, Any]:
     if not (isinstance(content, list) and len(content) == 1 and isinstance(content[0], dict)):
         raise NotPlainData("expected one dict")
     return content[0]
+
+
+def _require_no_repetition(content: Any, n_bytes: int) -> None:
+    """Refuse a pickle that names its parts again and again, and so grows beyond all measure.
+
+    A value that is there once takes at least a byte of the pickle, an array its own.
+    """
+    waiting, size = [content], 0
+    while waiting:
+        value = waiting.pop()
+        size += 1
+        if isinstance(value, Call) and value.name in _ARRAYS | _BUFFERS:
+            waiting += [value.arguments, value.state]
+        elif isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list | tuple):
+            waiting += value
+        elif isinstance(value, str | bytes | bytearray):
+            size += len(value)
+        if size + len(waiting) > _REPEATED * n_bytes:
+            raise NotPlainData("it repeats its parts far too often")
 
 
 def _array_state(array: Call) -> tuple[tuple[int, ...], Any, bool, Any]:
@@ -132,7 +143,7 @@ def _buffer_state(array: Call) -> tuple[tuple[int, ...], Any, bool, Any]:
 
 def _checked_shape(shape: tuple[Any, ...]) -> tuple[int, ...]:
     if not all(type(length) is int and length >= 0 for length in shape):
-        raise NotPlainData(f"an array has the shape {shape!r:.80}")
+        raise NotPlainData(f"an array has a shape of {len(shape)} lengths that are none")
     return shape
 
 

@@ -51,6 +51,7 @@ def read_picture_truth(path: Path) -> PictureTruth:
     arrays = read_truth_arrays(path, _KEYS, what="truth of pictures", otherwise=_OTHERWISE)
     names = tuple(map(str, arrays["kp_names"].reshape(-1)))
     n_people = arrays["image_index"].size
+    _require_shape(path, "image_index", arrays["image_index"], arrays["image_index"].shape)
     for key, axes in (("kp2d", (2,)), ("vis", ()), ("kp3d_cam_mm", (3,))):
         _require_shape(path, key, arrays[key], (n_people, len(names), *axes))
     files = tuple(map(str, arrays["files"].reshape(-1)))

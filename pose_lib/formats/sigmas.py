@@ -1,9 +1,9 @@
 """How far annotators differ on each joint, as a TOML file of a user's own."""
 
-import tomllib
 from pathlib import Path
 
 from pose_lib.errors import InputError
+from pose_lib.formats.reading import read_toml
 from pose_lib.keypoint_metrics import COCO_SIGMAS
 from pose_lib.skeleton import SKELETONS
 
@@ -17,10 +17,7 @@ def read_sigmas(path: Path) -> dict[str, float]:
         InputError: If the file cannot be read, names no joint there is, or a sigma is no number
             above 0.
     """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"cannot read the sigmas in {path}: {error}") from error
+    table = read_toml(path, "file of sigmas")
     joints = {joint for skeleton in SKELETONS for joint in skeleton.joints}
     known = joints | {joint.removeprefix("left_").removeprefix("right_") for joint in joints}
     for joint, sigma in table.items():

@@ -2,11 +2,10 @@
 
 import csv
 import io
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-from pose_lib.errors import InputError
+from pose_lib.formats.reading import read_toml
 from pose_lib.lifting.sweep import (
     Outcome,
     Sweep,
@@ -26,10 +25,7 @@ def read_sweep(path: Path) -> Sweep:
     Raises:
         InputError: If the file is missing or no TOML, or says what cannot be.
     """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"cannot read the sweep file {path}: {error}") from error
+    table = read_toml(path, "sweep file")
     return build_sweep(table, where=str(path))
 
 

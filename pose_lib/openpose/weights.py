@@ -12,10 +12,14 @@ from safetensors.torch import load_file
 from torch import nn
 
 from pose_lib.errors import InputError
+from pose_lib.formats.reading import making_sense, read_json
 from pose_lib.openpose.models import BodyModel
 
 _BUNDLED_SHA256 = "9d037a4571a990ee1df49e2dc03a0168b66519119ca7908f49b349612f5cd931"
 """What ``tools/convert_openpose_weights.py`` makes; see NOTICE."""
+
+
+_MAX_RECORD_BYTES = 1 << 16  # of some hundred bytes and a license's name
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,11 @@ class AddedWeights:
     is_published: bool
     license: str
 
+    def __post_init__(self) -> None:
+        texts = (self.model, self.sha256, self.source, self.source_sha256, self.license)
+        if not all(isinstance(text, str) for text in texts) or type(self.n_bytes) is not int:
+            raise TypeError("a value is neither text nor number where it must be")
+
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2) + "\n"
 
@@ -97,12 +106,10 @@ def added_weights(model: BodyModel, added: Path) -> AddedWeights | None:
     record = record_path(model, added)
     if not (record.is_file() and weights_path(model, added).is_file()):
         return None
-    try:
-        return AddedWeights(**json.loads(record.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(
-            f"cannot read {record} ({error}); run `poselift weights add` again"
-        ) from error
+    again = "run `poselift weights add` again"
+    values = read_json(record, "record of weights", max_bytes=_MAX_RECORD_BYTES, remedy=again)
+    with making_sense(record, f"the record of added weights; {again}"):
+        return AddedWeights(**values)
 
 
 def weights_path(model: BodyModel, added: Path) -> Path:

@@ -78,7 +78,7 @@ CHANGES_2D = {
         {name: [v[::-1] for v in views] for name, views in all_["positions_2d"]["S9"].items()}
     ),
     "have .* cameras": lambda all_: all_["positions_2d"]["S11"]["Walking"].pop(),
-    "cannot read 'positions_2d'": lambda all_: all_.pop("positions_2d"),
+    "cannot read the dict 'positions_2d'": lambda all_: all_.pop("positions_2d"),
 }
 
 
@@ -145,7 +145,7 @@ def test_wrong_annotations_are_refused_in_one_line(tmp_path, changes, message):
 
 def test_a_file_that_is_no_hdf5_is_refused(tmp_path):
     (write_mpi_3dhp(tmp_path) / "TS1/annot_data.mat").write_bytes(b"MATLAB 5.0")
-    with pytest.raises(InputError, match="as HDF5"):
+    with pytest.raises(InputError, match="cannot read the HDF5 file"):
         read_mpi_3dhp_truth(tmp_path)
 
 

@@ -183,7 +183,7 @@ def test_an_npz_with_other_keys_or_shapes_says_what_is_expected(tmp_path, arrays
 @pytest.mark.parametrize("content", [b"", b"neither kind of file, but long enough" * 9])
 def test_a_file_that_is_neither_is_one_clear_line(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(InputError, match="that can be read") as raised:
+    with pytest.raises(InputError, match="cannot read the file of MPII annotations") as raised:
         read_mpii(tmp_path / name)
     assert "\n" not in str(raised.value)
 

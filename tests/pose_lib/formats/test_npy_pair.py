@@ -55,8 +55,8 @@ def test_the_list_of_joints_tells_skeletons_of_equal_length_apart(tmp_path):
         ("filenames.npy", np.array([b"a.jpg"] * 4), "expected 4 names"),
         ("filenames.npy", np.array(["../a.jpg"] * 4), "not a relative path"),
         ("joints.txt", b"nose neck", "no known skeleton"),
-        ("keypoints.npy", b"no numpy file", "no numpy file"),
-        ("keypoints.npy", b"", "no numpy file"),
+        ("keypoints.npy", b"no numpy file", "read the numpy file"),
+        ("keypoints.npy", b"", "read the numpy file"),
     ],
 )
 def test_a_pair_that_does_not_fit_is_one_clear_line(tmp_path, name, content, message):
@@ -82,7 +82,7 @@ def test_pickle_is_never_loaded(tmp_path):
     touched = tmp_path / "touched"
     trap = np.array([Trap(touched)] * 4, dtype=object)
     np.save(tmp_path / "filenames.npy", trap, allow_pickle=True)
-    with pytest.raises(InputError, match="no numpy file"):
+    with pytest.raises(InputError, match="read the numpy file"):
         read_npy_pair(tmp_path)
     assert not touched.exists()
 

@@ -83,7 +83,7 @@ def test_a_file_that_is_no_npz_is_refused(tmp_path, content):
 
 def test_an_npy_file_is_refused(tmp_path):
     np.save(tmp_path / "truth.npy", arrays()["joints3d_cam"])
-    with pytest.raises(InputError, match=r"no \.npz archive"):
+    with pytest.raises(InputError, match=r"cannot read the 3D truth file"):
         read_pose_truth(tmp_path / "truth.npy")
 
 
