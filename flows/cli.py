@@ -12,7 +12,17 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from flows.commands import evaluate, models, mpii, pipeline, proportions, servers, sweep, weights
+from flows.commands import (
+    evaluate,
+    ledger,
+    models,
+    mpii,
+    pipeline,
+    proportions,
+    servers,
+    sweep,
+    weights,
+)
 from flows.services import set_environment
 from pose_lib.errors import InputError, RunFailedError
 from tasks.workspace import HOME_VARIABLE, current_workspace, without_password
@@ -26,7 +36,8 @@ app = typer.Typer(
     help="Photographs in; OpenPose keypoints, a GAN that learned depth from 2D alone, 3D out.",
 )
 for command in (
-    *(pipeline.demo, pipeline.run, pipeline.extract, pipeline.export, pipeline.status),
+    *(pipeline.demo, pipeline.run, pipeline.extract, pipeline.export),
+    *(ledger.status, ledger.retry),
     *(mpii.choose, pipeline.train, sweep.sweep, pipeline.lift, proportions.proportions, mpii.mpii),
 ):
     app.command()(command)

@@ -22,7 +22,7 @@ from rich.progress import (
 from rich.table import Table
 
 from tasks.progress import Progress as Step
-from tasks.progress import progress_to
+from tasks.progress import lines_to, progress_to
 
 _QUARTERS = 4
 
@@ -34,7 +34,7 @@ def progress_bars() -> Iterator[None]:
     Where stderr is no terminal, such as in a log, each quarter of a stage is a line.
     """
     if not Console(stderr=True).is_terminal:
-        with progress_to(_QuarterLines()):
+        with progress_to(_QuarterLines()), lines_to(say):
             yield
         return
     bars = Progress(
@@ -45,7 +45,7 @@ def progress_bars() -> Iterator[None]:
         TextColumn("[dim]{task.fields[note]}"),
         console=Console(stderr=True),
     )
-    with bars, progress_to(_Bars(bars)):
+    with bars, progress_to(_Bars(bars)), lines_to(say):
         yield
 
 

@@ -1,5 +1,6 @@
 """Flows: how good found people are against annotated ones, in 2D and, lifted, in 3D."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,7 @@ def evaluate_pixels(
     """
     check_truth(images, truth)
     check_model(model)
-    ledger = extract_keypoints(images, store, config)
+    # However many cannot be read: people in them count as not found.
+    ledger = extract_keypoints(images, store, replace(config, max_failed_share=1.0))
     scores = score_pictures(store, truth, model, adapt=adapt, predictions=predictions, worst=worst)
     return scores, ledger

@@ -1,14 +1,16 @@
 """Flow: the people in a folder of images, found on Dask's workers, into a keypoint store."""
 
-from pathlib import Path
+from collections.abc import Iterator
 
 from prefect import flow, unmapped
 from prefect.futures import PrefectFutureList, as_completed
 
 from flows.runner import dask_runner, worker_count
 from pose_lib.extraction import ExtractConfig
-from pose_lib.sharding import plan_shards
-from tasks.artifacts import show_ledger
+from pose_lib.formats.locations import Location
+from pose_lib.formats.store_lock import Lease
+from pose_lib.sharding import Shard, plan_shards
+from tasks.artifacts import show_images, show_ledger
 from tasks.extract import (
     Ledger,
     Survey,
@@ -18,57 +20,94 @@ from tasks.extract import (
     shard_length,
     survey_images,
 )
+from tasks.faults import refuse_too_many_faults
 from tasks.overlay import check_overlays, draw_overlays
+from tasks.overlay_list import expect_overlays, remove_other_overlays
 from tasks.progress import report_progress
+from tasks.retry import record_extraction
+from tasks.sole_writer import sole_writer
 
 
 @flow(name="extract-keypoints", flow_run_name="extract {images}", task_runner=dask_runner())
 def extract_keypoints(
     images: str,
-    store: Path,
+    store: Location,
     config: ExtractConfig = ExtractConfig(),  # noqa: B008 - frozen
-    overlays: Path | None = None,
+    overlays: Location | None = None,
     overwrite: bool = False,
 ) -> Ledger:
     """Find the people in every image under ``images`` and keep them in the store.
 
-    Running again computes only what is new, has changed or failed.
+    Running again computes only what is new, has changed or failed. Another run that writes the
+    store is waited for.
 
     Args:
         images: Folder, glob pattern, list of images (.txt), image or video.
         store: Keypoint store (zarr) to make or to go on with.
         overlays: Folder for the images with skeletons drawn over; none by default.
         overwrite: Delete a store that holds results of other settings, instead of refusing.
+
+    Raises:
+        TooManyFaultsError: After all else, if too many images were unreadable or failed.
     """
-    survey = survey_images(images, config)
-    if overlays is not None:
-        check_overlays(survey.source, overlays)
-    shards = plan_missing_shards(survey, store, config, worker_count(), overwrite=overwrite)
-    sources = [survey.source.only(shard.names) for shard in shards]
-    extracted = extract_shard.map(shards, sources, unmapped(store), unmapped(config))
-    _finish("detection", extracted, sum(len(shard.names) for shard in shards))
-    ledger = publish_store(store, survey, config.choice)
-    show_ledger(ledger)
-    if overlays is not None:
-        _draw(survey, store, overlays, config)
+    with sole_writer(store, config.wait_seconds) as lease:
+        survey = survey_images(images, config)
+        if overlays is not None:
+            check_overlays(survey.source, overlays)
+        shards = plan_missing_shards(survey, store, config, worker_count(), overwrite=overwrite)
+        compute_shards(shards, survey, store, config, lease)
+        ledger = publish(survey, store, config, lease)
+        if overlays is not None:
+            _draw(survey, store, overlays, config)
+    refuse_too_many_faults(ledger, store, config.max_failed_share)
     return ledger
 
 
-def _draw(survey: Survey, store: Path, overlays: Path, config: ExtractConfig) -> None:
+def compute_shards(
+    shards: list[Shard], survey: Survey, store: Location, config: ExtractConfig, lease: Lease
+) -> None:
+    """Work on the shards, and let others see how many of all images are done."""
+    sources = [survey.source.only(shard.names) for shard in shards]
+    n_images = sum(len(shard.names) for shard in shards)
+    before = len(survey.source) - n_images
+    lease.progress(before, len(survey.source))
+    extracted = extract_shard.map(shards, sources, unmapped(store), unmapped(config))
+    for done in _finish("detection", extracted, n_images):
+        lease.progress(before + done, len(survey.source))
+
+
+def publish(survey: Survey, store: Location, config: ExtractConfig, lease: Lease) -> Ledger:
+    """Show all results to the store's readers and on the run's page, if the store is ours yet."""
+    lease.confirm()
+    record_extraction(store, config)
+    ledger = publish_store(store, survey, config.choice)
+    show_ledger(ledger)
+    show_images(store)
+    return ledger
+
+
+def _draw(survey: Survey, store: Location, overlays: Location, config: ExtractConfig) -> None:
     shards = plan_shards(
         survey.source.names,
         images_per_shard=10 * shard_length(config),  # drawing is that much quicker
         n_workers=worker_count(),
     )
     sources = [survey.source.only(shard.names) for shard in shards]
+    names = expect_overlays(store, overlays)
     drawn = draw_overlays.map(shards, sources, unmapped(store), unmapped(overlays))
-    _finish("overlays", drawn, len(survey.source))
+    for _ in _finish("overlays", drawn, len(survey.source)):
+        pass
+    remove_other_overlays(overlays, names)
 
 
-def _finish(stage: str, pieces: PrefectFutureList[int], n_images: int) -> None:
-    """Wait for tasks that return how many images they did, and pass on the first failure."""
+def _finish(stage: str, pieces: PrefectFutureList[int], n_images: int) -> Iterator[int]:
+    """Wait for tasks that return how many images they did; yield how many are done so far.
+
+    Passes on the first failure.
+    """
     done = 0
     report_progress(stage, done, n_images)
     for piece in as_completed(list(pieces)):
         done += piece.result()
         report_progress(stage, done, n_images)
+        yield done

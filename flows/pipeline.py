@@ -12,7 +12,9 @@ from flows.train import train
 from tasks.artifacts import show_summary
 from tasks.export import ExportFormat, export_people
 from tasks.extract import Ledger
+from tasks.ledger import log_ledger
 from tasks.render import Rendered, check_model, log_figures
+from tasks.sole_writer import sole_writer
 from tasks.train import TrainedLifter, check_training_data, facts
 
 
@@ -34,6 +36,8 @@ def pose_pipeline(
 ) -> PipelineResult:
     """Find the people, export them, train a lifter on them, register it, render 3D poses.
 
+    Its keypoints stay as they are found until all is done: other runs have to wait.
+
     Args:
         images: Folder, glob pattern, image or video.
         out: Folder for all results; a half-finished run in it goes on.
@@ -44,13 +48,17 @@ def pose_pipeline(
     check_training_data(list(map(Path, config.train_on)))
     if config.beside:
         check_model(config.beside)
-    ledger = extract_keypoints(images, store, config.extract, overlays, overwrite)
-    for kind in config.exports:
-        export_people(store, kind, out / "exports" / kind)
-    trained = train([store, *map(Path, config.train_on)], config.train)
-    rendered = render_poses(store, out / "poses", trained.model_uri, config.n_people, config.beside)
-    log_figures(out / "poses", trained.model_uri)
-    show_summary(ledger, facts(trained), rendered.folder / "overview.png")
+    with sole_writer(store, config.extract.wait_seconds):
+        ledger = extract_keypoints(images, store, config.extract, overlays, overwrite)
+        for kind in config.exports:
+            export_people(store, kind, out / "exports" / kind)
+        trained = train([store, *map(Path, config.train_on)], config.train)
+        log_ledger(store, trained.run_id)
+        rendered = render_poses(
+            store, out / "poses", trained.model_uri, config.n_people, config.beside
+        )
+        log_figures(out / "poses", trained.model_uri)
+        show_summary(ledger, facts(trained), rendered.folder / "overview.png")
     return PipelineResult(ledger, trained, rendered)
 
 

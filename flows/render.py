@@ -1,5 +1,6 @@
 """Flows: 3D poses and pictures of the people in a store, or in photographs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from prefect import flow
@@ -7,6 +8,7 @@ from prefect import flow
 from flows.extract import extract_keypoints
 from pose_lib.extraction import ExtractConfig
 from tasks.artifacts import show_pictures
+from tasks.faults import refuse_if_nothing_was_read, tell_faults
 from tasks.imports import import_openpose
 from tasks.registry import label_of
 from tasks.render import (
@@ -16,6 +18,7 @@ from tasks.render import (
     lift_people,
     render_people,
 )
+from tasks.sole_writer import sole_writer
 
 
 @flow(name="render-poses", flow_run_name="render with {model}")
@@ -55,14 +58,19 @@ def lift_images(
 ) -> Rendered:
     """Go from photographs to 3D poses with a lifter that is already trained.
 
+    However many images are broken, who asked for poses wants those of the others.
+
     Args:
         images: Folder, glob pattern, image or video.
         out: Folder for the keypoint store, the 3D poses and the figures.
     """
     store = out / "keypoints.zarr"
     check_model(model)
-    extract_keypoints(images, store, config)
-    return render_poses(store, out / "poses", model, n_people)
+    with sole_writer(store, config.wait_seconds):
+        ledger = extract_keypoints(images, store, replace(config, max_failed_share=1.0))
+        refuse_if_nothing_was_read(ledger)
+        tell_faults(ledger)
+        return render_poses(store, out / "poses", model, n_people)
 
 
 @flow(name="lift-openpose", flow_run_name="lift {source}")
@@ -74,5 +82,6 @@ def lift_openpose(source: Path, out: Path, model: str = "bundled", n_people: int
         out: Folder for the keypoint store, the 3D poses and the figures.
     """
     check_model(model)
-    store = import_openpose(source, out / "keypoints.zarr")
-    return render_poses(store, out / "poses", model, n_people)
+    with sole_writer(out / "keypoints.zarr", ExtractConfig().wait_seconds):
+        store = import_openpose(source, out / "keypoints.zarr")
+        return render_poses(store, out / "poses", model, n_people)

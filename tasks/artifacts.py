@@ -5,13 +5,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from prefect.artifacts import create_markdown_artifact
+import numpy as np
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
+from pose_lib.formats.keypoint_store import read_ledger
+from pose_lib.formats.ledger_csv import LEDGER_COLUMNS, ledger_rows
+from pose_lib.formats.locations import Location
+from pose_lib.ledger import LedgerTable
 from pose_lib.plots.figures import smaller_png
 from tasks.extract import Ledger
 
 MAX_PICTURE_BYTES = 100_000
 """Pictures lie inside the page's text, in Prefect's database; full ones go to disk and MLflow."""
+
+MAX_LEDGER_ROWS = 300
+"""So many images does a page's table name, about 60 kB in Prefect's database."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +34,21 @@ def show_ledger(ledger: Ledger) -> None:
     """Put the counts of what became of the images, and what went wrong, on the run's page."""
     create_markdown_artifact(
         _ledger_text(ledger), key="ledger", description="What became of every image"
+    )
+
+
+def show_images(store: Location) -> None:
+    """Put a table of the store's images on the run's page: the faulty ones first, not too many."""
+    ledger = read_ledger(store)
+    rows = _faulty_first(ledger)[:MAX_LEDGER_ROWS]
+    table = [dict(zip(LEDGER_COLUMNS, row, strict=True)) for row in ledger_rows(ledger, rows)]
+    create_table_artifact(
+        table,
+        key="ledger-images",
+        description=(
+            f"{len(rows)} of {ledger.n_images} images, the faulty ones first; all of them: "
+            f"`poselift status {store} --csv ledger.csv`"
+        ),
     )
 
 
@@ -82,6 +105,11 @@ def _ledger_text(ledger: Ledger) -> str:
         faults = {f"`{name}`": reason for name, reason in ledger.reasons}
         text += f"\n### Images that could not be used\n\n{_table(faults)}"
     return text
+
+
+def _faulty_first(ledger: LedgerTable) -> list[int]:
+    """Return the rows of the ledger, the worst status first, else in their order."""
+    return np.argsort(-ledger.status, kind="stable").tolist()
 
 
 def _table(rows: dict[str, str]) -> str:

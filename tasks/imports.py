@@ -10,6 +10,7 @@ from pose_lib.errors import InputError
 from pose_lib.formats.keypoint_store import (
     Provenance,
     delete_store,
+    is_store,
     open_store,
     publish,
     read_provenance,
@@ -39,7 +40,7 @@ def import_openpose(source: Path, store: Path) -> Path:
 
 
 def _refuse_to_delete_extracted_people(store: Path) -> None:
-    if store.exists() and read_provenance(store).weights != _IMPORTED:
+    if is_store(store) and read_provenance(store).weights != _IMPORTED:
         raise InputError(
             f"{store} holds people found in images; name another folder for the result"
         )

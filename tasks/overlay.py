@@ -37,10 +37,10 @@ def draw_overlays(shard: Shard, source: ImageSource, store: Path, folder: Path) 
         row = row_of[name]
         people, chosen = keypoints.people(row), keypoints.chosen[keypoints.of_image(row)]
         drawn = draw_people(image, people, keypoints.skeleton, chosen=chosen)
-        write_image(folder / _overlay_name(name), drawn)
+        write_image(folder / overlay_name(name), drawn)
     return len(shard.names)
 
 
-def _overlay_name(name: str) -> str:
+def overlay_name(name: str) -> str:
     """Return the image's own name, with ``.jpg`` added where a browser would not show it."""
     return name if name.lower().endswith((".jpg", ".jpeg", ".png")) else f"{name}.jpg"

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.commands.options import Annotations, Json, Store, person_choice
-from flows.console import show_summary, show_table
+from flows.commands.options import Annotations, Json, Store, Wait, person_choice
+from flows.console import say, show_summary, show_table
 
 if TYPE_CHECKING:
     from pose_lib.mpii_audit import MpiiAudit
@@ -66,15 +66,25 @@ def choose(
         ),
     ],
     annotations: Annotations = None,
+    wait: Wait = None,
     as_json: Json = False,
 ) -> None:
     """Choose anew among the people of a store; exports, training and lifting go by it.
 
     Nobody is lost: choose again at any time, without the images.
     """
+    from pose_lib.extraction import ExtractConfig
     from pose_lib.formats.keypoint_store import choose_again, read_choice
+    from pose_lib.formats.store_settings import record_choice
+    from tasks.progress import lines_to
+    from tasks.sole_writer import sole_writer
 
-    choose_again(store, person_choice(rule, annotations))
+    choice = person_choice(rule, annotations)
+    read_choice(store)  # what is no store is told before anything is made
+    patience = ExtractConfig().wait_seconds if wait is None else wait
+    with lines_to(say), sole_writer(store, patience, "poselift choose"):
+        choose_again(store, choice)
+        record_choice(store, choice)
     record = read_choice(store)
     if as_json:
         print(json.dumps(record))

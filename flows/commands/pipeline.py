@@ -16,12 +16,14 @@ from flows.commands.options import (
     Images,
     InputHeight,
     Json,
+    MaxFailedShare,
     Model,
     NPeople,
     Out,
     Overwrite,
     Seed,
     Store,
+    Wait,
     Workers,
     pipeline_settings,
 )
@@ -67,6 +69,8 @@ def run(
     choose: Choose = None,
     annotations: Annotations = None,
     seed: Seed = None,
+    max_failed_share: MaxFailedShare = None,
+    wait: Wait = None,
     workers: Workers = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
@@ -84,6 +88,8 @@ def run(
         choose=choose,
         annotations=annotations,
         seed=seed,
+        max_failed_share=max_failed_share,
+        wait=wait,
     )
     with session_with_workers(workers):
         from flows.pipeline import pose_pipeline
@@ -102,13 +108,20 @@ def extract(
     input_height: InputHeight = None,
     choose: Choose = None,
     annotations: Annotations = None,
+    max_failed_share: MaxFailedShare = None,
+    wait: Wait = None,
     workers: Workers = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Find the people in images with OpenPose; run again to go on or to take in new images."""
     settings = pipeline_settings(
-        config, input_height=input_height, choose=choose, annotations=annotations
+        config,
+        input_height=input_height,
+        choose=choose,
+        annotations=annotations,
+        max_failed_share=max_failed_share,
+        wait=wait,
     ).extract
     with session_with_workers(workers):
         from flows.extract import extract_keypoints
@@ -135,26 +148,6 @@ def export(
 
         written = export_keypoints(store.absolute(), out.absolute(), ExportFormat(to.value))
     show_values("Exported", {"format": to.value, "written": str(written)}, as_json)
-
-
-def status(
-    store: Store,
-    as_json: Json = False,
-    failed: Annotated[bool, typer.Option(help="List the images that gave nothing.")] = False,
-) -> None:
-    """Show what became of every image: counts by status, and reasons."""
-    from pose_lib.formats.keypoint_store import read_keypoints
-    from tasks.extract import ledger_of
-
-    keypoints = read_keypoints(store)
-    ledger = ledger_of(keypoints, n_reasons=keypoints.n_images if failed or as_json else 20)
-    counts = {"images": ledger.images, "people": ledger.people} | ledger.counts
-    if as_json:
-        faults = [{"filename": name, "reason": reason} for name, reason in ledger.reasons]
-        print(json.dumps(counts | {"reasons": faults}))
-        return
-    show_summary(f"{store}", counts)
-    _show_faults(ledger.reasons)
 
 
 def train(

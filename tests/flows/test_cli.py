@@ -186,7 +186,8 @@ def test_every_odd_picture_has_a_row_and_an_export_of_its_own(api, poselift, mat
     make_odd_pictures(tmp_path / "odd")
     extract = ("extract", "odd", "--store", "full.zarr", "--input-height", 176, "--json")
     assert poselift(*extract).status == 2  # the store there has other settings
-    outcome = poselift(*extract, "--overwrite", "--overlays", "drawn")
+    limit = ("--max-failed-share", 1)
+    outcome = poselift(*extract, *limit, "--overwrite", "--overlays", "drawn")
     assert outcome.status == 0, outcome.err
 
     keypoints = read_keypoints("full.zarr")

@@ -17,7 +17,7 @@ from pose_lib.formats.keypoint_store import read_keypoints
 from pose_lib.sample import sample_images, sample_poses
 
 CHECKOUT = Path(__file__).parents[2]
-QUICK = {"images_per_shard": 2, "openpose": {"input_height": 176}}
+QUICK = {"images_per_shard": 2, "openpose": {"input_height": 176}, "max_failed_share": 0.5}
 TINY = {"steps": 10, "batch": 16, "width": 16}
 
 

@@ -34,7 +34,9 @@ from pose_lib.sample import sample_images
 from tasks.extract import Survey, plan_missing_shards
 from tasks.workspace import HOME_VARIABLE
 
-QUICK = ExtractConfig(openpose=OpenPoseConfig(input_height=176), images_per_shard=2)
+QUICK = ExtractConfig(
+    openpose=OpenPoseConfig(input_height=176), images_per_shard=2, max_failed_share=0.5
+)
 STATUS = {
     "astronaut.jpg": "ok",
     "broken.jpg": "unreadable",
@@ -127,7 +129,7 @@ def test_the_counts_stand_on_the_page_of_the_flow_run(extract, pictures, store):
 def test_a_worker_killed_in_the_middle_of_a_shard_changes_nothing(
     extract, cluster, pictures, tmp_path
 ):
-    slow = ExtractConfig(images_per_shard=2)  # slow enough to be caught at it
+    slow = ExtractConfig(images_per_shard=2, max_failed_share=0.5)  # slow enough to be caught at it
     undisturbed = extract(str(pictures), tmp_path / "undisturbed.zarr", slow)
     with _WorkerKiller(cluster) as killer:
         ledger = extract(str(pictures), tmp_path / "disturbed.zarr", slow)

@@ -39,6 +39,7 @@ beside = "bundled"
 
 [extract]
 images_per_shard = 2
+max_failed_share = 0.25
 
 [extract.openpose]
 input_height = 176
@@ -174,6 +175,7 @@ def test_mlflow_has_losses_weights_settings_and_figures(run, registry):
         assert load_file(place / "gan" / f"{network}.safetensors")
     assert json.loads((place / "config.json").read_text())["gan"]["steps"] == 80
     assert (place / "figures" / "training.png").is_file()
+    assert "broken.jpg,unreadable," in (place / "ledger.csv").read_text()
     assert (place / "poses" / "overview.png").is_file()
 
 

@@ -1,0 +1,232 @@
+"""The commands about what became of the images: `status` tells, `retry` tries again."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.commands.options import (
+    ConfigFile,
+    Json,
+    MaxFailedShare,
+    Store,
+    Wait,
+    Workers,
+    pipeline_settings,
+    with_limits,
+)
+from flows.console import rounded, say, show_summary, show_table
+from flows.session import session_with_workers
+
+if TYPE_CHECKING:
+    from pose_lib.formats.locations import Location
+    from pose_lib.formats.store_lock import Holder
+    from pose_lib.formats.store_status import StoreStatus
+    from pose_lib.ledger import LedgerTable
+    from tasks.retry import Retried
+
+_MOST_KINDS = 15
+"""So many kinds of reasons are shown; beyond them it is the list of files that helps."""
+
+
+def status(
+    store: Store,
+    as_json: Json = False,
+    failed: Annotated[
+        bool, typer.Option(help="List the images that gave nothing, one a line, and why.")
+    ] = False,
+    table: Annotated[
+        Path | None,
+        typer.Option("--csv", help="Write a row for every image there.", metavar="FILE"),
+    ] = None,
+) -> None:
+    """Show what became of every image: counts by status, reasons, what it took.
+
+    While a run goes on: how far it is, and who it is.
+    """
+    from pose_lib.formats.locations import location
+    from pose_lib.formats.store_status import read_status
+
+    place = location(str(store))
+    found = read_status(place)
+    if table is not None:
+        _write_csv(found, table, place)
+    if as_json:
+        print(json.dumps(_as_json(found)))
+    elif failed:
+        _list_faults(found, place)
+    else:
+        _show(found, place)
+
+
+def retry(
+    store: Store,
+    images: Annotated[
+        str | None,
+        typer.Option(help="Where the images are now, if their folder moved.", metavar="DIR"),
+    ] = None,
+    config: ConfigFile = None,
+    max_failed_share: MaxFailedShare = None,
+    wait: Wait = None,
+    workers: Workers = None,
+    as_json: Json = False,
+) -> None:
+    """Try the unreadable and failed images of a store again, with its settings, and no other.
+
+    Other settings than the store's may come from a file, such as a higher limit on pixels.
+    """
+    from pose_lib.formats.locations import location
+    from tasks.retry import recorded_settings
+
+    place = location(str(store))
+    settings = pipeline_settings(config).extract if config else recorded_settings(place)
+    settings = with_limits(settings, max_failed_share, wait)
+    with session_with_workers(workers):
+        from flows.retry import retry_failed
+
+        retried = retry_failed(place, location(images) if images else None, settings)
+    if as_json:
+        print(json.dumps(asdict(retried) | {"mended": retried.mended}))
+    else:
+        _show_retried(retried, place)
+
+
+def _as_json(found: "StoreStatus") -> dict[str, Any]:
+    """Return all that is known; of a store never published, what is done so far."""
+    shared: dict[str, Any] = {
+        "published": found.ledger is not None,
+        "done": found.done,
+        "holder": asdict(found.holder) if found.holder else None,
+    }
+    if found.ledger is None:
+        counts = found.done or {}
+        return {"images": sum(counts.values()), "people": None, **counts, "reasons": [], **shared}
+    from pose_lib.ledger_summary import effort, faulty_rows, reason_groups
+
+    ledger = found.ledger
+    reasons = [
+        {"filename": ledger.filename[row], "reason": ledger.reason[row]}
+        for row in faulty_rows(ledger)
+    ]
+    return {
+        **{"images": ledger.n_images, "people": ledger.n_people, **ledger.counts()},
+        "reasons": reasons,
+        "reason_groups": [asdict(group) for group in reason_groups(ledger)],
+        **asdict(effort(ledger)),
+        **shared,
+    }
+
+
+def _show(found: "StoreStatus", store: "Location") -> None:
+    if found.ledger is not None:
+        _show_ledger(found.ledger, store)
+    if found.holder is not None:
+        _show_holder(found.holder, found.done or {})
+    elif found.ledger is None:
+        counts = found.done or {}
+        show_summary(f"{store} is not finished", {"done so far": sum(counts.values()), **counts})
+        print("\nNobody works on it: run the command that began it again, it goes on.")
+
+
+def _show_ledger(ledger: "LedgerTable", store: "Location") -> None:
+    from pose_lib.ledger_summary import effort, faulty_rows
+
+    took = effort(ledger)
+    most = f" (up to {took.most_attempts} for one image)" if took.most_attempts > 1 else ""
+    facts = {
+        "images": ledger.n_images,
+        "people": ledger.n_people,
+        "attempts": f"{took.attempts}{most}",
+        "seconds": f"{took.seconds:.1f} (median {took.median_seconds:.3f})",
+    }
+    show_summary(f"{store}", facts)
+    print()
+    _show_counts(ledger.counts())
+    if faulty_rows(ledger):
+        _show_reasons(ledger)
+        print(f"\nposelift status {store} --failed lists them; poselift retry {store} tries again")
+
+
+def _show_counts(counts: Mapping[str, int]) -> None:
+    total = max(sum(counts.values()), 1)
+    show_table(
+        ("status", "images", "share"),
+        [(label, count, f"{count / total:.1%}") for label, count in counts.items()],
+    )
+
+
+def _show_reasons(ledger: "LedgerTable") -> None:
+    from pose_lib.ledger_summary import reason_groups
+
+    groups = reason_groups(ledger)
+    print("\nImages that gave nothing\n")
+    show_table(
+        ("images", "status", "reason, such as", "first image"),
+        [
+            (group.count, group.status, _line(group.reason), _line(group.example))
+            for group in groups[:_MOST_KINDS]
+        ],
+    )
+    if len(groups) > _MOST_KINDS:
+        rest = sum(group.count for group in groups[_MOST_KINDS:])
+        print(f"and {rest} more for {len(groups) - _MOST_KINDS} other reasons")
+
+
+def _show_holder(holder: "Holder", done: Mapping[str, int]) -> None:
+    facts: dict[str, object] = {"who": holder}
+    if holder.total:
+        facts["done"] = f"at least {holder.done} of {holder.total} images"
+    facts["finished contents"] = f"{sum(done.values())} ({_counted(done)})"
+    show_summary("Being written now", facts)
+
+
+def _list_faults(found: "StoreStatus", store: "Location") -> None:
+    from pose_lib.errors import InputError
+    from pose_lib.keypoints import ImageStatus
+    from pose_lib.ledger_summary import faulty_rows
+
+    if found.ledger is None:
+        raise InputError(f"{store} is not published yet; poselift status {store} shows how far")
+    ledger = found.ledger
+    rows = faulty_rows(ledger)
+    for row in rows:
+        label = ImageStatus(int(ledger.status[row])).label
+        print(f"{_line(ledger.filename[row])}\t{label}\t{_line(ledger.reason[row])}")
+    if rows:
+        say(f"{len(rows)} images; poselift retry {store} tries them again")
+    else:
+        say("no image is unreadable or failed")
+
+
+def _write_csv(found: "StoreStatus", file: Path, store: "Location") -> None:
+    from pose_lib.errors import InputError
+    from pose_lib.formats.ledger_csv import ledger_csv
+    from pose_lib.formats.whole_file import write_whole
+
+    if found.ledger is None:
+        raise InputError(f"{store} is not published yet; there is no table to write to {file}")
+    write_whole(file.absolute(), ledger_csv(found.ledger).encode())
+
+
+def _show_retried(retried: "Retried", store: "Location") -> None:
+    if not retried.became:
+        print(f"\nNo image of {store} was unreadable or failed.")
+        return
+    groups = {f"{before} before": _counted(now) for before, now in retried.became.items()}
+    show_summary(f"{store}", {"mended": retried.mended, **groups})
+    if retried.ledger.reasons:
+        faults = {_line(name): _line(reason) for name, reason in retried.ledger.reasons}
+        show_summary("Images that still gave nothing", faults)
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    shown = [f"{count} {label}" for label, count in rounded(counts).items() if count]
+    return ", ".join(shown) or "none"
+
+
+def _line(text: str) -> str:
+    """Return the text without what would start a new line or move the cursor."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -1,0 +1,133 @@
+"""Trying again the images of a store that gave nothing, and no other."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from prefect import task
+
+from pose_lib.errors import InputError
+from pose_lib.extraction import ExtractConfig
+from pose_lib.formats.file_names import refuse_escaping_names
+from pose_lib.formats.images import ImageSource
+from pose_lib.formats.keypoint_store import open_store, read_image_root, read_ledger
+from pose_lib.formats.locations import Location
+from pose_lib.formats.store_settings import read_settings, record_settings
+from pose_lib.keypoints import ImageStatus
+from pose_lib.ledger import LedgerTable
+from pose_lib.ledger_summary import faulty_rows
+from pose_lib.sharding import Shard, plan_shards
+from tasks.extract import Ledger, Survey, provenance, shard_length
+
+
+@dataclass(frozen=True)
+class Retry:
+    """What is to be tried again.
+
+    Attributes:
+        survey: All images of the store; the digests of the faulty ones are as of now.
+        shards: The faulty ones.
+        before: Label of the status that each of those has had.
+    """
+
+    survey: Survey
+    shards: list[Shard]
+    before: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Retried:
+    """What became of the images that were tried again.
+
+    Attributes:
+        became: How many have which status now, by the status that they had.
+        ledger: What became of all images of the store.
+    """
+
+    became: dict[str, dict[str, int]]
+    ledger: Ledger
+
+    @property
+    def mended(self) -> int:
+        """How many are neither unreadable nor failed any more."""
+        good = (ImageStatus.OK.label, ImageStatus.NO_PERSON.label)
+        return sum(count for now in self.became.values() for s, count in now.items() if s in good)
+
+
+def recorded_settings(store: Location) -> ExtractConfig:
+    """Return the settings that the store's images were extracted with, the defaults if unknown."""
+    return read_settings(store) or ExtractConfig()
+
+
+@task(name="record-extraction")
+def record_extraction(store: Location, config: ExtractConfig) -> None:
+    """Keep in the store how its images were extracted, so that some can be tried again alike."""
+    record_settings(store, config)
+
+
+@task(name="plan-retry")
+def plan_retry(
+    store: Location, config: ExtractConfig, n_workers: int, images: Location | None = None
+) -> Retry:
+    """Find the unreadable and failed images of the store, and cut them into shards.
+
+    Args:
+        images: Where the images are now, if not where the store says.
+
+    Raises:
+        InputError: If the store is none, is not whole or has other settings, or not one of those
+            images is there.
+    """
+    open_store(store, provenance(config))
+    ledger = read_ledger(store)
+    before = {ledger.filename[row]: _label(ledger, row) for row in faulty_rows(ledger)}
+    refuse_escaping_names(before, store)
+    root = _image_root(store, images, tuple(before))
+    source = ImageSource(root, tuple(before), max_pixels=config.max_pixels)
+    now = source.digests()
+    known = dict(zip(ledger.filename, ledger.digest, strict=True))
+    whole = ImageSource(root, ledger.filename, max_pixels=config.max_pixels)
+    once = {digest: name for name, digest in now.items()}
+    shards = plan_shards(
+        list(once.values()), images_per_shard=shard_length(config), n_workers=n_workers
+    )
+    return Retry(Survey(whole, known | now), shards, before)
+
+
+@task(name="compare-ledgers")
+def what_became(store: Location, before: Mapping[str, str], ledger: Ledger) -> Retried:
+    """Count what became of the images that were tried again."""
+    table = read_ledger(store)
+    now = {name: _label(table, row) for row, name in enumerate(table.filename) if name in before}
+    became = {
+        status: dict(Counter(now[name] for name in before if before[name] == status))
+        for status in sorted(set(before.values()))
+    }
+    return Retried(became, ledger)
+
+
+def _label(ledger: LedgerTable, row: int) -> str:
+    return ImageStatus(int(ledger.status[row])).label
+
+
+def _image_root(store: Location, images: Location | None, faulty: tuple[str, ...]) -> Location:
+    """Return the folder of the images, in which at least one of the faulty ones is."""
+    root = images or read_image_root(store)
+    if root is None:
+        raise InputError(f"{store} does not say where its images are; name the folder by --images")
+    if not root.is_dir():
+        raise InputError(
+            f"the images of {store} are not in {root} any more; if the folder moved, say where it "
+            "is by --images DIR"
+        )
+    if faulty and not any(_is_there(root, name) for name in faulty):
+        raise InputError(
+            f"of {len(faulty)} images of {store} to try again none is in {root}, such as "
+            f"{faulty[0]}; say where they are by --images DIR, or run extract again to drop them"
+        )
+    return root
+
+
+def _is_there(root: Location, name: str) -> bool:
+    path = root / name
+    return path.is_file() or path.parent.is_file()  # a video's frame
