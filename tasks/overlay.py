@@ -1,32 +1,56 @@
 """Drawing skeletons over the images, as a Prefect task."""
 
-from pathlib import Path
+from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from prefect import task
 
 from pose_lib.errors import InputError
-from pose_lib.formats.images import ImageSource, UnreadableImage, mark_output
+from pose_lib.formats.file_names import fitting_name
+from pose_lib.formats.image_listing import OUTPUT_MARK, mark_output
+from pose_lib.formats.images import ImageSource, UnreadableImage
 from pose_lib.formats.keypoint_store import read_keypoints
-from pose_lib.formats.pictures import write_image
+from pose_lib.formats.locations import Location, files_under
+from pose_lib.formats.pictures import encode_image
+from pose_lib.formats.whole_file import write_all_inside
 from pose_lib.plots.overlay import draw_people
 from pose_lib.sharding import Shard
 from tasks.patience import PATIENT
 
 
 @task(name="check-overlays")
-def check_overlays(source: ImageSource, folder: Path) -> None:
-    """Refuse a folder in which overlays would replace the images themselves."""
+def check_overlays(source: ImageSource, folder: Location) -> None:
+    """Refuse a folder in which overlays would replace the images, or other files not ours."""
     if folder.resolve() == source.root:
         raise InputError(f"overlays in {folder} would replace the images; name another folder")
+    there = set(files_under(folder))
+    replaced = there & set(map(overlay_name, source.names))
+    if replaced and OUTPUT_MARK not in there:
+        raise InputError(
+            f"overlays in {folder} would replace {len(replaced)} files that are not ours, such as "
+            f"{min(replaced)!r}; name another folder"
+        )
 
 
 @task(name="draw-overlays", task_run_name="draw {shard}", **PATIENT)
-def draw_overlays(shard: Shard, source: ImageSource, store: Path, folder: Path) -> int:
+def draw_overlays(shard: Shard, source: ImageSource, store: Location, folder: Location) -> int:
     """Draw the store's people over the shard's images; return how many images.
 
     Those who are not chosen are grey. Images that cannot be read have no overlay.
     """
     mark_output(folder)
+    write_all_inside(folder, _overlays(shard, source, store))
+    return len(shard.names)
+
+
+def overlay_name(name: str) -> str:
+    """Return the image's own name, with ``.jpg`` added where a browser would not show it."""
+    shown = name.lower().endswith((".jpg", ".jpeg", ".png"))
+    return fitting_name(name if shown else f"{name}.jpg")
+
+
+def _overlays(shard: Shard, source: ImageSource, store: Location) -> Iterator[tuple[str, bytes]]:
+    """Give name and content of each overlay in turn."""
     keypoints = read_keypoints(store)
     row_of = {name: row for row, name in enumerate(keypoints.filename)}
     for name in shard.names:
@@ -37,10 +61,5 @@ def draw_overlays(shard: Shard, source: ImageSource, store: Path, folder: Path) 
         row = row_of[name]
         people, chosen = keypoints.people(row), keypoints.chosen[keypoints.of_image(row)]
         drawn = draw_people(image, people, keypoints.skeleton, chosen=chosen)
-        write_image(folder / overlay_name(name), drawn)
-    return len(shard.names)
-
-
-def overlay_name(name: str) -> str:
-    """Return the image's own name, with ``.jpg`` added where a browser would not show it."""
-    return name if name.lower().endswith((".jpg", ".jpeg", ".png")) else f"{name}.jpg"
+        overlay = overlay_name(name)
+        yield overlay, encode_image(PurePosixPath(overlay).suffix, drawn)

@@ -9,10 +9,13 @@ from prefect import task
 
 from pose_lib.convert import convert_keypoints
 from pose_lib.errors import InputError
+from pose_lib.formats.file_names import fitting_name
 from pose_lib.formats.images import ImageSource, UnreadableImage, mark_output
 from pose_lib.formats.keypoint_store import read_image_root, read_keypoints
 from pose_lib.formats.lifted_poses import read_lifted_poses, write_lifted_poses, write_openpose_3d
-from pose_lib.formats.whole_file import write_whole
+from pose_lib.formats.local_copies import local_copy
+from pose_lib.formats.locations import Location, plain_errors
+from pose_lib.formats.whole_file import write_inside, write_whole
 from pose_lib.keypoints import Keypoints
 from pose_lib.lifting.lifter import LiftedPoses, Lifter
 from pose_lib.plots.animation import turntable_gif
@@ -46,7 +49,7 @@ class Rendered:
         shown: People drawn.
     """
 
-    folder: Path
+    folder: Location
     lifted: int
     refused: int
     shown: int
@@ -59,7 +62,7 @@ def check_model(model: str) -> None:
 
 
 @task(name="lift-people", task_run_name="lift with {model}")
-def lift_people(store: Path, model: str, path: Path) -> Path:
+def lift_people(store: Location, model: str, path: Location) -> Location:
     """Lift the store's chosen people and write their 3D poses to the npz file ``path``."""
     keypoints = read_keypoints(store).only_chosen()
     poses = convert_keypoints(keypoints.keypoints, keypoints.skeleton, BODY_15)
@@ -70,7 +73,7 @@ def lift_people(store: Path, model: str, path: Path) -> Path:
 
 
 @task(name="export-3d", **PATIENT)
-def export_poses(store: Path, lifted: Path, folder: Path) -> Path:
+def export_poses(store: Location, lifted: Location, folder: Location) -> Location:
     """Write OpenPose JSON with the 3D beside the 2D."""
     write_openpose_3d(folder, read_keypoints(store).only_chosen(), read_lifted_poses(lifted))
     return folder
@@ -78,7 +81,7 @@ def export_poses(store: Path, lifted: Path, folder: Path) -> Path:
 
 @task(name="render-people", task_run_name="render {n_people} people")
 def render_people(
-    store: Path, poses: dict[str, Path], folder: Path, n_people: int
+    store: Location, poses: dict[str, Location], folder: Location, n_people: int
 ) -> tuple[list[Picture], Rendered]:
     """Draw the people whose figures tell most, each as lifted by every given model.
 
@@ -96,7 +99,7 @@ def render_people(
         name = keypoints.filename[keypoints.image[person]]
         figure = person_figure(read, keypoints, lifted, person)
         written.append(_file_name(rank, name))
-        write_whole(folder / written[-1], png_bytes(figure))
+        write_inside(folder, written[-1], png_bytes(figure))
         pictures.append(Picture(name, png_bytes(figure, max_bytes=MAX_PICTURE_BYTES)))
         report_progress("3D figures", rank + 1, len(chosen))
     written += _draw_together(folder, read, keypoints, first, chosen)
@@ -106,10 +109,11 @@ def render_people(
 
 
 @task(name="log-figures", **PATIENT)
-def log_figures(folder: Path, model: str) -> None:
+def log_figures(folder: Location, model: str) -> None:
     """Add the folder to the MLflow run that made the model, if one did."""
     if run_id := run_of(model):
-        connect().log_artifacts(run_id, str(folder), "poses")
+        with local_copy(folder) as copy:
+            connect().log_artifacts(run_id, str(copy), "poses")
 
 
 def _told(lifter: Lifter, poses: np.ndarray, source: str) -> Lifter:
@@ -122,7 +126,7 @@ def _told(lifter: Lifter, poses: np.ndarray, source: str) -> Lifter:
         return lifter.for_source(source)
 
 
-def _reader(store: Path) -> ReadPicture:
+def _reader(store: Location) -> ReadPicture:
     """Return what reads the store's images where they were, as long as they are there."""
     root = read_image_root(store)
 
@@ -136,7 +140,7 @@ def _reader(store: Path) -> ReadPicture:
 
 
 def _draw_together(
-    folder: Path,
+    folder: Location,
     read: ReadPicture,
     keypoints: Keypoints,
     lifted: LiftedPoses,
@@ -155,15 +159,18 @@ def _draw_together(
     return ["overview.png", "viewer.html", "turntable.gif"]
 
 
-def _delete_earlier_figures(folder: Path, written: list[str]) -> None:
+def _delete_earlier_figures(folder: Location, written: list[str]) -> None:
     """Delete what the last rendering wrote here and this one did not, and nothing else."""
     listed = folder / _LIST_OF_FIGURES
-    earlier = listed.read_text(encoding="utf-8").splitlines() if listed.is_file() else []
-    for name in set(earlier) - set(written):
-        if Path(name).name == name:
-            (folder / name).unlink(missing_ok=True)
+    with plain_errors(listed):
+        earlier = listed.read_text(encoding="utf-8").splitlines() if listed.is_file() else []
+        for name in set(earlier) - set(written):
+            if Path(name).name == name:
+                (folder / name).unlink(missing_ok=True)
     write_whole(listed, "\n".join(written).encode())
 
 
 def _file_name(rank: int, name: str) -> str:
-    return f"{rank + 1:02}_{name.replace('/', '_')}.png"
+    """Return a name of one line, as the list of figures needs it, that any file system takes."""
+    plain = "".join(letter if letter.isprintable() and letter != "/" else "_" for letter in name)
+    return fitting_name(f"{rank + 1:02}_{plain}.png")

@@ -1,12 +1,13 @@
 """Keypoints as a COCO results file, the input of the official evaluation."""
 
 import json
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 from pose_lib.convert import convert_keypoints
 from pose_lib.formats.absence import zero_where_missing
 from pose_lib.formats.decimals import shortest
+from pose_lib.formats.locations import Location
 from pose_lib.formats.whole_file import write_whole
 from pose_lib.keypoints import Keypoints
 from pose_lib.skeleton import COCO_17
@@ -15,7 +16,7 @@ RESULTS_FILE = "coco_results.json"
 IMAGES_FILE = "coco_images.json"
 
 
-def write_coco(keypoints: Keypoints, folder: Path) -> Path:
+def write_coco(keypoints: Keypoints, folder: Location) -> Location:
     """Write ``coco_results.json`` and, to look its ids up, ``coco_images.json``; return the first.
 
     Source: the format of results in COCO's documentation (cocodataset.org/#format-results).

@@ -2,9 +2,10 @@
 
 import csv
 import io
-from pathlib import Path
 
 from pose_lib.formats.decimals import shortest
+from pose_lib.formats.file_names import spreadsheet_name
+from pose_lib.formats.locations import Location
 from pose_lib.formats.whole_file import write_whole
 from pose_lib.keypoints import Keypoints
 
@@ -12,10 +13,11 @@ COLUMNS = ("filename", "person", "joint", "x", "y", "confidence")
 CSV_FILE = "keypoints.csv"
 
 
-def write_csv(keypoints: Keypoints, folder: Path) -> Path:
+def write_csv(keypoints: Keypoints, folder: Location) -> Location:
     """Write ``keypoints.csv``, a row for every person and joint; return its path.
 
     ``person`` counts from 0 within the image; x and y are empty where the joint was not found.
+    A name that a spreadsheet would take for a formula gets ``./`` before it.
     """
     text = io.StringIO(newline="")
     table = csv.writer(text, lineterminator="\n")
@@ -24,6 +26,6 @@ def write_csv(keypoints: Keypoints, folder: Path) -> Path:
         for person, xyc in enumerate(keypoints.people(row).keypoints):
             for joint, (x, y, c) in zip(keypoints.skeleton.joints, shortest(xyc), strict=True):
                 xy = (x, y) if c > 0 else ("", "")
-                table.writerow([name, person, joint, *xy, c])
+                table.writerow([spreadsheet_name(name), person, joint, *xy, c])
     write_whole(folder / CSV_FILE, text.getvalue().encode())
     return folder / CSV_FILE

@@ -67,6 +67,14 @@ def fitting_name(name: str) -> str:
     )
 
 
+def spreadsheet_name(name: str) -> str:
+    """Return a name for the same file that no spreadsheet takes for a formula.
+
+    Source: OWASP, CSV Injection, for the characters.
+    """
+    return f"./{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else name
+
+
 def _shortened(part: str) -> str:
     digest = blake2b(part.encode(), digest_size=8).hexdigest()
     tail = f"~{digest}{PurePosixPath(part).suffix[-20:]}"

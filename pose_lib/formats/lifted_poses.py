@@ -1,21 +1,24 @@
 """Lifted people on disk: their 3D poses, and where each was found."""
 
 import io
-from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Float
 
 from pose_lib.errors import InputError
+from pose_lib.formats.local_copies import local_copy
+from pose_lib.formats.locations import Location
 from pose_lib.formats.openpose_json import write_openpose
+from pose_lib.formats.truth_arrays import read_truth_arrays
 from pose_lib.formats.whole_file import write_whole
 from pose_lib.keypoints import Keypoints
 from pose_lib.lifting.lifter import LiftedPoses
 from pose_lib.skeleton import BODY_15, Skeleton
 
+_WHAT = "file of 3D poses"
 
-def write_lifted_poses(path: Path, keypoints: Keypoints, lifted: LiftedPoses) -> None:
+
+def write_lifted_poses(path: Location, keypoints: Keypoints, lifted: LiftedPoses) -> None:
     """Write an npz with one row per person, in the order of ``keypoints``.
 
     It holds ``poses3d`` (person, 15, 3) unitless, camera frame, pelvis at the origin, NaN where
@@ -40,21 +43,27 @@ def write_lifted_poses(path: Path, keypoints: Keypoints, lifted: LiftedPoses) ->
     write_whole(path, buffer.getvalue())
 
 
-def read_lifted_poses(path: Path) -> LiftedPoses:
+def read_lifted_poses(path: Location) -> LiftedPoses:
     """Read what `write_lifted_poses` wrote.
 
     Raises:
         InputError: If the file is none of those.
     """
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            refused = tuple(str(reason) for reason in arrays["refused"])
-            return LiftedPoses(arrays["poses3d"], arrays["filled"], refused, arrays["spread"])
-    except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
-        raise InputError(f"cannot read 3D poses from {path}: {error}") from error
+    with local_copy(path) as file:
+        arrays = read_truth_arrays(file, ("poses3d", "filled", "refused", "spread"), what=_WHAT)
+    n_people = arrays["refused"].size
+    for key, kinds, axes in (("poses3d", "f", (3,)), ("filled", "b", ()), ("spread", "f", ())):
+        wanted = (n_people, len(BODY_15), *axes)
+        if arrays[key].shape != wanted or arrays[key].dtype.kind not in kinds:
+            raise InputError(
+                f"{path} is no {_WHAT}: {key} must have the shape {wanted}, not "
+                f"{arrays[key].dtype} of {arrays[key].shape}; lift again"
+            )
+    refused = tuple(map(str, arrays["refused"].reshape(-1)))
+    return LiftedPoses(arrays["poses3d"], arrays["filled"], refused, arrays["spread"])
 
 
-def write_openpose_3d(folder: Path, keypoints: Keypoints, lifted: LiftedPoses) -> None:
+def write_openpose_3d(folder: Location, keypoints: Keypoints, lifted: LiftedPoses) -> None:
     """Write OpenPose JSON with both the 2D and the 3D of every person, a file per image.
 
     The confidence of a 3D joint is 1 where it was seen and 0.5 where the lifter filled it in.

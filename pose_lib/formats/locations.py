@@ -6,6 +6,7 @@ address and keys come from where its own package looks for them, such as ``AWS_E
 """
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,6 +77,23 @@ def is_url(text: str) -> bool:
 def is_remote(path: Location) -> TypeGuard[UPath]:
     """Tell whether a place is not in this machine's own file system."""
     return not isinstance(path, Path)
+
+
+def files_under(folder: Location) -> list[str]:
+    """Return the names of all files in a folder at all depths, sorted; none where it is not.
+
+    Links to other folders are not followed.
+
+    Raises:
+        UnreachableError: If a remote storage does not answer.
+    """
+    if isinstance(folder, Path):
+        found = (Path(parent, name) for parent, _, names in os.walk(folder) for name in names)
+        return sorted(path.relative_to(folder).as_posix() for path in found)
+    with plain_errors(folder):
+        keys: list[str] = folder.fs.find(folder.path)
+    own = folder.path.rstrip("/")
+    return sorted(key.removeprefix(own).removeprefix("/") for key in keys if key != own)
 
 
 def check_storage(path: Location) -> None:

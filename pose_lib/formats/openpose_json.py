@@ -18,13 +18,23 @@ from jaxtyping import Float
 from pose_lib.errors import InputError
 from pose_lib.formats.absence import mean_confidence, nan_where_missing, zero_where_missing
 from pose_lib.formats.decimals import shortest
-from pose_lib.formats.file_names import refuse_escaping_names
-from pose_lib.formats.images import holds_images
-from pose_lib.formats.whole_file import write_whole
+from pose_lib.formats.file_names import fitting_name, refuse_escaping_names
+from pose_lib.formats.image_listing import holds_images
+from pose_lib.formats.local_copies import local_copy
+from pose_lib.formats.locations import Location, files_under
+from pose_lib.formats.reading import making_sense, read_json
+from pose_lib.formats.whole_file import write_all_inside
 from pose_lib.keypoints import ImageStatus, Keypoints
 from pose_lib.skeleton import BODY_25, COCO_17, COCO_18, MPI_15, Skeleton, skeleton_named
 
 SUFFIX = "_keypoints.json"
+MAX_FILE_BYTES = 1 << 24
+"""A hundred people with face and hands take 0.4 MB."""
+
+_WHAT = "file of OpenPose"
+_EXPECTED = (
+    "OpenPose's JSON, an object with `people`, each with a list of numbers in `pose_keypoints_2d`"
+)
 
 _BY_NUMBERS = {3 * len(skeleton): skeleton for skeleton in (BODY_25, COCO_18, MPI_15)}
 _EMPTY_LISTS = tuple(
@@ -36,10 +46,10 @@ _EMPTY_LISTS = tuple(
 
 def write_openpose(
     keypoints: Keypoints,
-    folder: Path,
+    folder: Location,
     *,
     lifted: Float[np.ndarray, "person joint 4"] | None = None,
-) -> Path:
+) -> Location:
     """Write a file for every image, in the folders that the images lie in; return the folder.
 
     `person_id` counts the people of an image from 0; it follows nobody from image to image. Files
@@ -48,12 +58,13 @@ def write_openpose(
     Args:
         lifted: x, y, z and confidence of every person, for ``pose_keypoints_3d``.
     """
-    paths = [folder / name for name in json_names(keypoints.filename)]
-    for row, path in enumerate(paths):
-        write_whole(path, json.dumps(_document(keypoints, row, lifted)).encode())
-    for path in set(folder.rglob(f"*{SUFFIX}")) - set(paths):
-        if _is_ours(path):
-            path.unlink()
+    names = [fitting_name(name) for name in json_names(keypoints.filename)]
+    documents = (_document(keypoints, row, lifted) for row in range(len(names)))
+    contents = (json.dumps(document).encode() for document in documents)
+    write_all_inside(folder, zip(names, contents, strict=True))
+    for name in set(files_under(folder)) - set(names):
+        if name.endswith(SUFFIX) and _is_ours(folder / name):
+            (folder / name).unlink()
     return folder
 
 
@@ -120,6 +131,8 @@ class _ImageFile:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
             raise TypeError(f"the filename of an image must be text, not {self.name!r}")
+        if not isinstance(self.facts.get("skeleton", ""), str):
+            raise TypeError("the name of a skeleton must be text")
 
 
 def _document(
@@ -160,12 +173,14 @@ def _flat(values: Float[np.ndarray, "person joint value"]) -> list[list[float]]:
     return numbers
 
 
-def _is_ours(path: Path) -> bool:
+def _is_ours(path: Location) -> bool:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        return "filename" in document["image"] and "scores" in document["image"]
-    except (OSError, ValueError, TypeError, KeyError):
+        with local_copy(path) as file:
+            document = read_json(file, _WHAT, max_bytes=MAX_FILE_BYTES)
+    except InputError:
         return False
+    image = document.get("image") if isinstance(document, dict) else None
+    return isinstance(image, dict) and {"filename", "scores"} <= set(image)
 
 
 def _files_under(folder: Path) -> list[Path]:
@@ -179,21 +194,16 @@ def _files_under(folder: Path) -> list[Path]:
 
 
 def _read_file(path: Path, source: Path) -> _ImageFile:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+    document = read_json(path, _WHAT, max_bytes=MAX_FILE_BYTES, remedy=f"expected {_EXPECTED}")
+    own_name = path.name if path == source else path.relative_to(source).as_posix()
+    own_name = own_name.removesuffix(SUFFIX).removesuffix(".json")
+    with making_sense(path, _EXPECTED):
         people = tuple(
             tuple(map(float, person.get("pose_keypoints_2d", person.get("pose_keypoints"))))
             for person in document["people"]
         )
         facts = document.get("image", {})
-        own_name = path.name if path == source else path.relative_to(source).as_posix()
-        own_name = own_name.removesuffix(SUFFIX).removesuffix(".json")
         return _ImageFile(facts.get("filename", own_name), people, facts)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise InputError(
-            f"{path} is not OpenPose's JSON: expected an object with `people`, each with a list "
-            f"of numbers in `pose_keypoints_2d` ({error!r})"
-        ) from error
 
 
 def _recognize(
@@ -236,7 +246,7 @@ def _is_body_25b(people: Sequence[tuple[float, ...]]) -> bool:
 
 
 def _keypoints(images: Sequence[_ImageFile], skeleton: Skeleton, source: Path) -> Keypoints:
-    try:
+    with making_sense(source, "files that hold together"):
         people = [_person(numbers, skeleton) for image in images for numbers in image.people]
         xyc = nan_where_missing(np.array(people, np.float32).reshape(-1, len(skeleton), 3))
         scores = [score for image in images for score in image.facts.get("scores", ())]
@@ -250,8 +260,6 @@ def _keypoints(images: Sequence[_ImageFile], skeleton: Skeleton, source: Path) -
             image=np.repeat(np.arange(len(images)), [len(image.people) for image in images]),
             score=np.array(scores, np.float32) if scores else mean_confidence(xyc),
         )
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{source}: the JSON does not hold together: {error}") from error
 
 
 def _person(numbers: tuple[float, ...], skeleton: Skeleton) -> tuple[float, ...]:

@@ -1,4 +1,4 @@
-"""Writing pictures, whole or not at all."""
+"""Pictures as files, whole or not at all."""
 
 from pathlib import Path
 
@@ -20,5 +20,12 @@ def write_image(
     Raises:
         InputError: If the folder cannot be written to.
     """
-    _, content = cv2.imencode(path.suffix, image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    write_whole(path, content.tobytes())
+    write_whole(path, encode_image(path.suffix, image, quality=quality))
+
+
+def encode_image(
+    suffix: str, image: UInt8[np.ndarray, "height width 3"], *, quality: int = 95
+) -> bytes:
+    """Return the content of an image file of that suffix, such as ``.png``; options as above."""
+    _, content = cv2.imencode(suffix, image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return content.tobytes()
