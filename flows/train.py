@@ -14,12 +14,14 @@ from tasks.train import TrainedLifter, facts, train_lifter
 def train(
     data: Sequence[Path],
     config: TrainConfig = TrainConfig(),  # noqa: B008 - frozen
+    again: bool = False,
 ) -> TrainedLifter:
     """Train the GAN and its lifter on 2D poses alone, and make the lifter the champion.
 
     Args:
         data: Keypoint stores, folders of an npy pair or of OpenPose JSON, or MPII annotations.
+        again: Train anew even where a lifter of the same data and settings is registered.
     """
-    trained = train_lifter(data, config)
+    trained = train_lifter(data, config, again)
     show_table(facts(trained), key="training", title="Training")
     return trained

@@ -68,6 +68,25 @@ def register_lifter(folder: Path, example: np.ndarray) -> RegisteredLifter:
     return _registered(client.get_model_version(MODEL, made.version))
 
 
+def registered_by(run_id: str) -> RegisteredLifter | None:
+    """Return the version that a run registered, the newest if there are several."""
+    made = connect().search_model_versions(f"run_id = '{run_id}'")
+    numbers = [int(version.version) for version in made if version.name == MODEL]
+    if not numbers:
+        return None
+    return _registered(connect().get_model_version(MODEL, str(max(numbers))))
+
+
+def forget_unregistered(run_id: str) -> None:
+    """Delete what a run logged as models without registering it, before it was interrupted."""
+    client = connect()
+    experiment = client.get_run(run_id).info.experiment_id
+    registered = {version.model_id for version in client.search_model_versions(f"name='{MODEL}'")}
+    for model in client.search_logged_models([experiment], f"source_run_id = '{run_id}'"):
+        if model.model_id not in registered:
+            client.delete_logged_model(model.model_id)
+
+
 def fetch_lifter(uri: str) -> Lifter:
     """Load a lifter by URI: ``bundled``, a folder, or MLflow's ``models:/pose-lifter@champion``.
 

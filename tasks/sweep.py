@@ -1,7 +1,6 @@
 """A sweep as Prefect tasks: a parent run in MLflow, a child for each training, one table."""
 
 import hashlib
-import shutil
 import statistics
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import mlflow
-from mlflow.entities import Run
 from prefect import task
 
 from pose_lib.errors import InputError, SickTrainingError
@@ -26,33 +24,37 @@ from pose_lib.formats.sweep_files import (
 )
 from pose_lib.formats.training_poses import TrainingPoses, read_training_poses
 from pose_lib.formats.whole_file import write_whole
+from pose_lib.lifting.lifter import Lifter
 from pose_lib.lifting.sweep import FIGURES, Outcome, Sweep, Trial, rows_of
 from pose_lib.lifting.train import Training, use_one_thread
 from pose_lib.plots.figures import png_bytes
 from pose_lib.plots.sweep_bars import sweep_figure
 from tasks.artifacts import MAX_PICTURE_BYTES, Picture, show_sweep
 from tasks.evaluate import score_lifter
+from tasks.interruption import held_signals
+from tasks.journal import WHOLE, Journal
 from tasks.tracking import (
     PARENT_TAG,
     connect,
     download,
     find_runs,
-    tracked_part,
+    patiently,
     tracked_run,
 )
 from tasks.training import (
+    Saver,
     begun_training,
     figures,
     is_logged,
     kept_if_sick,
     log_settings,
     of_stage,
-    remember_run,
+    recorded,
     saved_on_the_way,
     stopwatch,
-    tagged_if_sick,
     training_id,
 )
+from tasks.training_place import clear, held_place
 from tasks.workspace import current_workspace
 
 EXPERIMENT = "pose-lifting-sweeps"
@@ -121,9 +123,12 @@ def run_trial(trial: Trial, data: Sequence[Path], truth: Path | None, whole: str
     use_one_thread()
     poses = read_training_poses(data)
     trial_id = f"{training_id(poses, trial.config)}-{version('poselift')}"
-    finished = _finished_trial(whole, trial_id)
+    place = current_workspace().checkpoints / f"sweep-{trial_id}"
     try:
-        run_id = finished or _train(trial, trial_id, poses, whole)
+        with held_place(place):
+            if (run_id := _finished_trial(whole, trial_id)) is None:
+                run_id = _train(trial, trial_id, poses, whole, place)
+            clear(place)
     except SickTrainingError as error:
         return Outcome(trial, {}, sick=str(error))
     if truth is not None:
@@ -158,50 +163,57 @@ def report_sweep(outcomes: Sequence[Outcome], title: str, out: Path | None) -> s
     return table
 
 
-def _train(trial: Trial, trial_id: str, poses: TrainingPoses, whole: str) -> str:
+def _train(trial: Trial, trial_id: str, poses: TrainingPoses, whole: str, place: Path) -> str:
     """Train to the end in a child run of the sweep's; return its id."""
-    place = current_workspace().checkpoints / f"sweep-{trial_id}"
-    training, run_id = begun_training(poses, trial.config, place)
-    with (
-        tracked_part(trial.name, whole, experiment=EXPERIMENT, run_id=run_id) as run,
-        tagged_if_sick(),
-    ):
-        log_settings(poses, trial.config)
-        mlflow.set_tags({"trial": trial_id, "variant": trial.variant})
-        remember_run(run.info.run_id, place)
-        with kept_if_sick(training, place):
-            _advance(training, place, run)
-        with TemporaryDirectory() as folder:
-            save_lifter(training.lifter(), Path(folder))
-            mlflow.log_artifacts(folder, _LIFTER)
-    shutil.rmtree(place)
-    return str(run.info.run_id)
+    training = begun_training(poses, trial.config, place)
+    tags = {PARENT_TAG: whole, "trial": trial_id, "variant": trial.variant}
+    with recorded(place, experiment=EXPERIMENT, name=trial.name, tags=tags) as record:
+        log_settings(record.journal, poses, trial.config)
+        saver = Saver(training, place, record.journal)
+        with kept_if_sick(saver):
+            _advance(training, saver, record.journal)
+        record.deliver()
+        patiently(lambda: _store(training.lifter(), record.run_id), what="the trained lifter")
+        record.journal.end(WHOLE, "FINISHED")
+        record.deliver()
+    return record.run_id
 
 
-def _advance(training: Training, place: Path, run: Run) -> None:
-    """Train to the end; log the curves, then the figures that the table wants."""
-    seconds = stopwatch(run)
-    for report in saved_on_the_way(training.steps(), training, place):
-        if is_logged(report):
-            values = of_stage(report.stage, figures(report)) | {"seconds": next(seconds)}
-            mlflow.log_metrics(values, step=report.step)
+def _advance(training: Training, saver: Saver, journal: Journal) -> None:
+    """Train to the end; tell the curves, then the figures that the table wants."""
+    with held_signals() as interrupted:
+        seconds = stopwatch(journal, WHOLE)
+        for report in saved_on_the_way(training.steps(), saver, interrupted):
+            if is_logged(report):
+                values = of_stage(report.stage, figures(report)) | {"seconds": next(seconds)}
+                journal.log_metrics(WHOLE, values, report.step)
+    saver.save()
     n_generators = training.config.gan.n_generators
-    mlflow.log_metrics(_last_error(run.info.run_id) | _judged(run.info.run_id, n_generators))
+    journal.log_metrics(WHOLE, _last_error(journal) | _judged(journal, n_generators), 0)
 
 
-def _last_error(run_id: str) -> dict[str, float]:
-    history = connect().get_metric_history(run_id, "refine/joint_error")
-    errors = {point.step: point.value for point in history}  # a resumed run logs some twice
-    latest = [errors[step] for step in sorted(errors)[-_LAST_ERRORS:]]
+def _store(lifter: Lifter, run_id: str) -> None:
+    with TemporaryDirectory() as folder:
+        save_lifter(lifter, Path(folder))
+        connect().log_artifacts(run_id, folder, _LIFTER)
+
+
+def _last_error(journal: Journal) -> dict[str, float]:
+    errors = [
+        values["refine/joint_error"]
+        for _, values in journal.history()
+        if "refine/joint_error" in values
+    ]
+    latest = errors[-_LAST_ERRORS:]
     return {"joint_error": statistics.fmean(latest)} if latest else {}
 
 
-def _judged(run_id: str, n_generators: int) -> dict[str, float]:
+def _judged(journal: Journal, n_generators: int) -> dict[str, float]:
     """Return the means of the generators' last health."""
-    metrics = connect().get_run(run_id).data.metrics
+    values = journal.last()
     return {
         name: statistics.fmean(
-            metrics[f"gan_{number}/health/{name}"] for number in range(1, n_generators + 1)
+            values[f"gan_{number}/health/{name}"] for number in range(1, n_generators + 1)
         )
         for name in _JUDGED
     }

@@ -1,32 +1,121 @@
 """MLflow: where runs are tracked, and what a run says about where it came from."""
 
+import os
 import subprocess
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import mlflow
-from mlflow import MlflowClient
+from mlflow import MlflowClient, MlflowException
 from mlflow.entities import Run
+from mlflow.tracking.context.registry import resolve_tags
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from prefect.runtime import flow_run
+from requests import RequestException
 
-from pose_lib.errors import InputError
+from pose_lib.errors import InputError, RunFailedError
+from tasks.progress import tell
 from tasks.workspace import current_workspace, make_folder, without_password
 
 EXPERIMENT = "pose-lifting"
 
 PARENT_TAG = MLFLOW_PARENT_RUN_ID
 
+WAIT_VARIABLE = "POSELIFT_MLFLOW_WAIT"
+WAIT_SECONDS = 600.0
+"""How long a finished training waits for MLflow, unless the variable says otherwise."""
+
 _MOST_RUNS = 5000
+_LOOK_SECONDS = 1.0
+_REFUSALS = frozenset(
+    {
+        *("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE", "NOT_FOUND"),
+        *("PERMISSION_DENIED", "UNAUTHENTICATED", "NOT_IMPLEMENTED", "ENDPOINT_NOT_FOUND"),
+    }
+)
+
+Result = TypeVar("Result")
 
 
 def connect() -> MlflowClient:
-    """Use the MLflow server that is set, else the SQLite database in the working folder."""
+    """Use the MLflow server that is set, else the SQLite database in the working folder.
+
+    By default MLflow's client repeats for four minutes what gets no answer, even what makes runs
+    and versions, which can make two. Here a request is made once, and again only where it is
+    known what became of the first.
+    """
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     workspace = current_workspace()
     make_folder(workspace.home)
     mlflow.set_tracking_uri(workspace.tracking_uri)
     return MlflowClient()
+
+
+def require_tracking() -> None:
+    """Make sure before long work that MLflow answers, and that its patience is a number.
+
+    Raises:
+        InputError: If not.
+    """
+    wait_seconds()
+    try:
+        connect().search_experiments(max_results=1)
+    except (MlflowException, OSError) as error:
+        raise unanswered(error) from error
+
+
+def unanswered(error: Exception) -> InputError:
+    """Return what to say where MLflow does not answer before anything is done."""
+    return InputError(
+        f"MLflow at {tracking_server()} does not answer ({reason_of(error)}); start it, or name "
+        "another in MLFLOW_TRACKING_URI"
+    )
+
+
+def wait_seconds() -> float:
+    """Return how long to wait for MLflow once all is computed."""
+    told = os.environ.get(WAIT_VARIABLE) or WAIT_SECONDS
+    try:
+        return float(told)
+    except ValueError as error:
+        raise InputError(f"{WAIT_VARIABLE} must be a number of seconds, not {told!r}") from error
+
+
+def patiently(action: Callable[[], Result], *, what: str) -> Result:
+    """Return what the action returns, tried again while MLflow does not answer.
+
+    Args:
+        what: What is waiting, for people: ``3 entries of the journal``.
+
+    Raises:
+        RunFailedError: If it never answers in the time given, or refuses.
+    """
+    deadline = time.monotonic() + wait_seconds()
+    told = False
+    while True:
+        try:
+            return action()
+        except (MlflowException, RequestException) as error:
+            if getattr(error, "error_code", None) in _REFUSALS:
+                raise _failed(what, "refuses", error) from error
+            if time.monotonic() > deadline:
+                raise _failed(what, "does not answer", error) from error
+        if not told:
+            tell(f"waiting up to {wait_seconds():g} s for MLflow at {tracking_server()}: {what}")
+            told = True
+        time.sleep(_LOOK_SECONDS)
+
+
+def reason_of(error: Exception) -> str:
+    """Return an error's message as part of one line, cut short and without a password."""
+    text = without_password(" ".join(str(error).split()))
+    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]} ..."
+
+
+_LONGEST_REASON = 300
 
 
 @contextmanager
@@ -39,26 +128,29 @@ def tracked_run(
     """
     connect()
     experiment_id = _experiment_id(experiment)
-    tags = {"prefect.flow_run_id": flow_run.id or "", "prefect.flow_run_url": flow_url()}
     with mlflow.start_run(run_id=run_id, experiment_id=experiment_id, run_name=name) as run:
-        mlflow.set_tags(tags | {"git_commit": _git_commit()})
+        mlflow.set_tags(origin_tags())
         yield run
 
 
-@contextmanager
-def tracked_part(
-    name: str, whole: str, *, experiment: str, run_id: str | None = None
-) -> Iterator[Run]:
-    """Run the block inside a new child of the run ``whole``, or go on with the run of that id."""
-    connect()
-    with mlflow.start_run(
-        run_id=run_id,
-        experiment_id=_experiment_id(experiment),
-        run_name=name,
-        parent_run_id=whole,
-        nested=True,
-    ) as run:
-        yield run
+def origin_tags() -> dict[str, str]:
+    """Return the tags that say what a run came from."""
+    return {
+        "prefect.flow_run_id": str(flow_run.id or ""),
+        "prefect.flow_run_url": flow_url(),
+        "git_commit": _git_commit(),
+    }
+
+
+def create_run(experiment: str, name: str, begun: int, tags: Mapping[str, str]) -> Run:
+    """Make a run without entering it.
+
+    Args:
+        begun: Milliseconds since 1970.
+    """
+    return connect().create_run(
+        _experiment_id(experiment), start_time=begun, run_name=name, tags=resolve_tags(dict(tags))
+    )
 
 
 def find_runs(experiment: str, tags: Mapping[str, str]) -> list[Run]:
@@ -79,13 +171,14 @@ def flow_url() -> str:
     return str(flow_run.ui_url or "") if flow_run.id else ""
 
 
-def known_run(run_id: str) -> bool:
-    """Tell whether MLflow still has an unfinished run of that id."""
+def is_there(run_id: str) -> bool:
+    """Tell whether MLflow has a run of that id, which nobody deleted."""
     try:
-        run = connect().get_run(run_id)
-    except mlflow.MlflowException:
-        return False
-    return bool(run.info.lifecycle_stage == "active" and run.info.status != "FINISHED")
+        return bool(connect().get_run(run_id).info.lifecycle_stage == "active")
+    except MlflowException as error:
+        if error.error_code in _REFUSALS:
+            return False
+        raise
 
 
 def tracking_server() -> str:
@@ -107,6 +200,13 @@ def download(uri: str, folder: Path) -> Path:
         raise InputError(
             f"MLflow at {tracking_server()} has no {uri} ({reason}); see `poselift models list`"
         ) from error
+
+
+def _failed(what: str, how: str, error: Exception) -> RunFailedError:
+    return RunFailedError(
+        f"MLflow at {tracking_server()} {how} ({reason_of(error)}), so this waits: {what}; all is "
+        "computed and kept: run the same command again, and it goes on from here"
+    )
 
 
 def _quoted(value: str) -> str:

@@ -1,9 +1,9 @@
 """Training as a Prefect task: tracked in MLflow, resumed where it stopped, then registered."""
 
-import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,39 +11,55 @@ import mlflow
 import numpy as np
 from prefect import task
 
+from pose_lib.errors import InputError, RunFailedError
 from pose_lib.formats.lifter_folder import save_lifter, save_networks
 from pose_lib.formats.training_poses import TrainingPoses, read_training_poses
 from pose_lib.lifting.config import TrainConfig
 from pose_lib.lifting.sources import SourceTable, measure_sources
 from pose_lib.lifting.train import StepReport, Training, use_one_thread
 from pose_lib.plots.figures import png_bytes, training_curves
-from tasks.progress import report_progress
-from tasks.registry import RegisteredLifter, register_lifter
+from tasks.interruption import held_signals
+from tasks.journal import WHOLE, Journal
+from tasks.progress import report_progress, tell
+from tasks.registry import (
+    RegisteredLifter,
+    forget_unregistered,
+    promote,
+    register_lifter,
+    registered_by,
+)
 from tasks.tracking import (
     EXPERIMENT,
-    PARENT_TAG,
     connect,
     find_runs,
-    tracked_part,
+    origin_tags,
+    patiently,
+    reason_of,
+    require_tracking,
     tracked_run,
     tracking_server,
 )
 from tasks.training import (
+    Record,
+    Saver,
     begun_training,
     figures,
     is_logged,
     kept_if_sick,
     log_settings,
     of_stage,
-    remember_run,
+    recorded,
     saved_on_the_way,
     stopwatch,
-    tagged_if_sick,
+    told_how_it_ends,
     training_id,
 )
+from tasks.training_place import clear, held_place, is_begun, was_finished
 from tasks.workspace import current_workspace
 
 STAGES = f"{EXPERIMENT}-stages"
+TRAINING_TAG = "training"
+"""Of a run: its data, settings and this package's version, as one short name."""
 
 _GAN_CURVES = ("generator_loss", "discriminator_loss", "discriminator_accuracy")
 
@@ -60,6 +76,7 @@ class TrainedLifter:
         health: The last figures of each GAN's health, likewise.
         stage_seconds: How long each stage took, interruptions left out.
         resumed_at: The step it went on from; 0 where it began anew.
+        reused: Whether all that is from an earlier run, with the same data and settings.
     """
 
     model_uri: str
@@ -71,47 +88,101 @@ class TrainedLifter:
     stage_seconds: dict[str, float]
     seconds: float
     resumed_at: int
+    reused: bool = False
 
 
 @task(name="check-training-data")
 def check_training_data(data: Sequence[Path]) -> None:
-    """Read 2D poses for nothing but to fail before long work, not after it."""
+    """Read 2D poses and ask MLflow for nothing but to fail before long work, not after it."""
     if data:
         read_training_poses(data)
+    require_tracking()
 
 
 @task(name="train-lifter")
-def train_lifter(data: Sequence[Path], config: TrainConfig) -> TrainedLifter:
+def train_lifter(data: Sequence[Path], config: TrainConfig, again: bool = False) -> TrainedLifter:
     """Train the GAN and its lifter on 2D poses, store both networks, register the lifter.
 
     An interrupted training with the same data and settings goes on from its checkpoint in the
-    same MLflow run; so does one that its health stopped, once the limits are others.
+    same MLflow run; so does one that its health stopped, once the limits are others. Of one that
+    is finished and registered, that lifter is returned.
+
+    Args:
+        again: Train a new lifter even where there is a registered one of this data and settings.
 
     Raises:
         SickTrainingError: If its health stops the training; the run then has a tag with the reason.
+        RunFailedError: If MLflow is gone at the end, or the disk full; nothing is lost.
     """
     start = time.monotonic()
     use_one_thread()
     poses = read_training_poses(data)
-    place = current_workspace().checkpoints / training_id(poses, config)
-    training, run_id = begun_training(poses, config, place)
+    require_tracking()
+    name = training_id(poses, config)
+    place = current_workspace().checkpoints / name
+    tag = f"{name}-{version('poselift')}"
+    with held_place(place):
+        if was_finished(place, EXPERIMENT):
+            clear(place)
+            again = False
+        if not (again or is_begun(place)) and (known := _registered_before(tag)):
+            return _reused(known, len(poses.poses), start, config)
+        return _trained(poses, config, place, tag, start)
+
+
+def _trained(
+    poses: TrainingPoses, config: TrainConfig, place: Path, tag: str, start: float
+) -> TrainedLifter:
+    """Train to the end and register."""
+    training = begun_training(poses, config, place)
     resumed_at = training.step
-    with tracked_run("train lifter", run_id) as run, tagged_if_sick():
-        log_settings(poses, config)
-        remember_run(run.info.run_id, place)
-        with kept_if_sick(training, place):
-            _train(training, place, run.info.run_id)
-        registered = _store(training, poses, run.info.run_id)
-    shutil.rmtree(place)
-    last = connect().get_run(run.info.run_id).data.metrics
-    seconds = {name: value for name, value in last.items() if name.endswith("/seconds")}
-    health = {name: value for name, value in last.items() if "/health/" in name}
+    tags = origin_tags() | {TRAINING_TAG: tag}
+    with recorded(place, experiment=EXPERIMENT, name="train lifter", tags=tags) as record:
+        log_settings(record.journal, poses, config)
+        saver = Saver(training, place, record.journal)
+        with kept_if_sick(saver):
+            _train(training, saver, record.journal)
+        record.deliver()
+        registered = _stored(training, poses, record)
+    clear(place)
+    values = record.journal.last()
+    return _described(registered, values, len(poses.poses), start, resumed_at)
+
+
+def _reused(
+    known: RegisteredLifter, people: int, start: float, config: TrainConfig
+) -> TrainedLifter:
+    tell(
+        f"this data was trained on with these settings before: {known.uri}, which stays as it is; "
+        "`poselift train --again` or another seed trains anew"
+    )
+    values = connect().get_run(known.run_id).data.metrics
+    described = _described(known, values, people, start, config.total_steps)
+    return replace(described, reused=True)
+
+
+def _described(
+    registered: RegisteredLifter,
+    values: dict[str, float],
+    people: int,
+    start: float,
+    resumed_at: int,
+) -> TrainedLifter:
+    """Say what came of a training.
+
+    Args:
+        values: The last of each metric.
+        start: When this began, by the monotonic clock.
+    """
+    seconds = {name: value for name, value in values.items() if name.endswith("/seconds")}
+    health = {name: value for name, value in values.items() if "/health/" in name}
+    losses = sorted(values.keys() - seconds.keys() - health.keys())
     return TrainedLifter(
         model_uri=registered.uri,
         version=registered.version,
-        run_id=run.info.run_id,
-        people=len(poses.poses),
-        losses={name: last[name] for name in sorted(last.keys() - seconds.keys() - health.keys())},
+        run_id=registered.run_id,
+        people=people,
+        losses={name: values[name] for name in losses},
         health=health,
         stage_seconds={name.removesuffix("/seconds"): value for name, value in seconds.items()},
         seconds=time.monotonic() - start,
@@ -130,41 +201,63 @@ def facts(trained: TrainedLifter) -> dict[str, str]:
     } | losses
 
 
-def _train(training: Training, place: Path, run_id: str) -> None:
-    """Train to the end; report, log and save on the way.
+def _train(training: Training, saver: Saver, journal: Journal) -> None:
+    """Train to the end; report, tell the journal, and save on the way and at the end.
 
     Each stage is a run of its own besides, so that curves of several GANs can be laid over each
     other, and in an experiment of its own, so that a row in this one is a whole training.
     """
     for stage, reports in training.stages():
-        known = _stage_run(run_id, stage)
-        with (
-            tracked_part(stage, run_id, experiment=STAGES, run_id=known) as part,
-            tagged_if_sick(),
-        ):
-            seconds = stopwatch(part)
-            for report in saved_on_the_way(reports, training, place):
+        _end_stages(journal, but=stage)
+        journal.begin(stage, experiment=STAGES, name=stage, tags={}, within=WHOLE)
+        with told_how_it_ends(journal, stage), held_signals() as interrupted:
+            seconds = stopwatch(journal, stage)
+            for report in saved_on_the_way(reports, saver, interrupted):
                 if is_logged(report):
                     values = figures(report) | {"seconds": next(seconds)}
-                    mlflow.log_metrics(values, step=report.stage_step)
-                    mlflow.log_metrics(of_stage(stage, values), step=report.step, run_id=run_id)
+                    journal.log_metrics(stage, values, report.stage_step)
+                    journal.log_metrics(WHOLE, of_stage(stage, values), report.step)
                     report_progress("training", report.step, report.total_steps, _note(report))
+    _end_stages(journal)
+    saver.save()
 
 
-def _stage_run(run_id: str, stage: str) -> str | None:
-    """Return the run of a stage that was interrupted before; None for a stage that begins."""
-    parts = find_runs(STAGES, {PARENT_TAG: run_id})
-    runs = [part.info for part in parts if part.info.run_name == stage]
-    return str(runs[0].run_id) if runs else None
+def _end_stages(journal: Journal, but: str | None = None) -> None:
+    """Tell that stages are finished; a kill may have come between the last step of one and that."""
+    for stage in journal.runs():
+        if stage not in (WHOLE, but):
+            journal.end(stage, "FINISHED")
 
 
-def _store(training: Training, poses: TrainingPoses, run_id: str) -> RegisteredLifter:
-    """Log networks and curves to the MLflow run, and register the lifter."""
-    with TemporaryDirectory() as temporary:
+def _registered_before(tag: str) -> RegisteredLifter | None:
+    """Return what the latest finished training of that tag registered, if it is still there."""
+    for run in reversed(find_runs(EXPERIMENT, {TRAINING_TAG: tag})):
+        if run.info.status == "FINISHED" and (lifter := registered_by(run.info.run_id)):
+            return lifter
+    return None
+
+
+def _stored(training: Training, poses: TrainingPoses, record: Record) -> RegisteredLifter:
+    """Store and register, however often MLflow goes away meanwhile; one version in all."""
+    try:
+        return patiently(lambda: _store(training, poses, record), what="the trained lifter")
+    except (InputError, OSError) as error:
+        raise RunFailedError(
+            f"the lifter is trained but cannot be stored ({reason_of(error)}); mend that and run "
+            "the same command again, which does not train again"
+        ) from error
+
+
+def _store(training: Training, poses: TrainingPoses, record: Record) -> RegisteredLifter:
+    """Log networks and curves to the MLflow run, and register the lifter, unless it is."""
+    with tracked_run("train lifter", record.run_id), TemporaryDirectory() as temporary:
+        if known := registered_by(record.run_id):
+            return promote(known.version)
+        forget_unregistered(record.run_id)
         folder = Path(temporary)
         save_networks(training.generators, training.discriminators, folder / "gan")
         mlflow.log_artifacts(str(folder / "gan"), "gan")
-        curves = training_curves(_history(run_id, training.config.gan.n_generators))
+        curves = training_curves(_history(record.journal, training.config.gan.n_generators))
         (folder / "training.png").write_bytes(png_bytes(curves))
         mlflow.log_artifact(str(folder / "training.png"), "figures")
         save_lifter(replace(training.lifter(), sources=_sources(poses)), folder / "lifter")
@@ -178,15 +271,15 @@ def _sources(poses: TrainingPoses) -> tuple[SourceTable, ...]:
     return tuple(table for table in tables if table.complete)
 
 
-def _history(run_id: str, n_generators: int) -> list[dict[str, float]]:
-    """Return the losses from MLflow, which has those from before an interruption too."""
-    client = connect()
+def _history(journal: Journal, n_generators: int) -> list[dict[str, float]]:
+    """Return the losses of all stages, with those from before an interruption."""
     gans = [f"gan_{number}" for number in range(1, n_generators + 1)]
     curves = [(stage, name) for stage in gans for name in _GAN_CURVES]
     return [
-        {"step": point.step, name: point.value}
+        {"step": step, name: values[told]}
         for stage, name in [*curves, ("refine", "joint_error")]
-        for point in client.get_metric_history(run_id, f"{stage}/{name}")
+        for step, values in journal.history()
+        if (told := f"{stage}/{name}") in values
     ]
 
 

@@ -5,28 +5,30 @@ What an ordinary training and a sweep's many have in common.
 
 import hashlib
 import json
-import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import mlflow
-from mlflow.entities import Run
+from mlflow import MlflowException
 
 from pose_lib.config import config_table
-from pose_lib.errors import SickTrainingError
-from pose_lib.formats.lifter_folder import (
+from pose_lib.errors import InputError, RunFailedError, SickTrainingError
+from pose_lib.formats.training_checkpoint import (
     CHECKPOINT_SCHEMA,
-    load_checkpoint,
+    load_checkpoints,
     save_checkpoint,
 )
 from pose_lib.formats.training_poses import TrainingPoses
-from pose_lib.formats.whole_file import write_whole
 from pose_lib.lifting.config import TrainConfig
 from pose_lib.lifting.train import StepReport, Training, deciding_settings
-from tasks.tracking import connect, known_run
+from tasks.journal import JOURNAL_FILE, WHOLE, Journal
+from tasks.progress import tell
+from tasks.sender import Sender
+from tasks.tracking import patiently, unanswered
+from tasks.training_place import clear, is_begun
 
 CHECKPOINT_SECONDS = 30.0
 LOGGED_POINTS = 300
@@ -34,7 +36,32 @@ LOGGED_POINTS = 300
 
 SICK_TAG = "sick"
 
-_RUN_FILE = "mlflow_run.json"
+
+@dataclass(frozen=True)
+class Record:
+    """What becomes of a training, and its way to MLflow."""
+
+    journal: Journal
+    sender: Sender
+
+    @property
+    def run_id(self) -> str:
+        """MLflow's id of the whole training's run."""
+        return self.sender.run_id()
+
+    def deliver(self) -> None:
+        """Return once MLflow has all that was told so far.
+
+        Raises:
+            RunFailedError: If it does not in the time given; nothing is lost.
+        """
+        self.journal.sync()
+        if self.journal.trouble:
+            raise RunFailedError(
+                f"cannot write {self.journal.path}: {self.journal.trouble}; make room and run the "
+                "same command again: it goes on from its checkpoint"
+            )
+        patiently(self.sender.send, what=f"{self.sender.n_unsent} entries of {self.journal.path}")
 
 
 def training_id(poses: TrainingPoses, config: TrainConfig) -> str:
@@ -45,73 +72,131 @@ def training_id(poses: TrainingPoses, config: TrainConfig) -> str:
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
-def begun_training(
-    poses: TrainingPoses, config: TrainConfig, place: Path
-) -> tuple[Training, str | None]:
-    """Return the training and the MLflow run to go on with, both new where there is nothing."""
-    note = place / _RUN_FILE
-    if not note.is_file() or not known_run(run_id := json.loads(note.read_text())["run_id"]):
-        return Training.start(poses.poses, config, poses.counts), None
-    if checkpoint := load_checkpoint(place):
-        return Training.restore(poses.poses, config, checkpoint, poses.counts), run_id
-    return Training.start(poses.poses, config, poses.counts), run_id
-
-
-def remember_run(run_id: str, place: Path) -> None:
-    """Note in which MLflow run the training of this place goes on."""
-    write_whole(place / _RUN_FILE, json.dumps({"run_id": run_id}).encode())
-
-
-def log_settings(poses: TrainingPoses, config: TrainConfig) -> None:
-    """Write on the current MLflow run what its training is made of."""
-    mlflow.log_params(_flat(deciding_settings(config)))
-    mlflow.log_dict(config_table(config), "config.json")
-    mlflow.set_tags({"data_digest": poses.digest, "data": json.dumps(poses.sources)})
-
-
-def saved_on_the_way(
-    reports: Iterable[StepReport], training: Training, place: Path
-) -> Iterator[StepReport]:
-    """Pass reports on, and save a checkpoint every half minute."""
-    saved = time.monotonic()
-    for report in reports:
-        yield report
-        if time.monotonic() - saved > CHECKPOINT_SECONDS:
-            save_checkpoint(training.checkpoint(), place)
-            saved = time.monotonic()
+def begun_training(poses: TrainingPoses, config: TrainConfig, place: Path) -> Training:
+    """Return the training as its latest whole checkpoint has it, new where there is none."""
+    told: list[str] = []
+    if not is_begun(place):  # what lies there was finished with
+        clear(place)
+    for checkpoint in load_checkpoints(place, told.append):
+        try:
+            training = Training.restore(poses.poses, config, checkpoint, poses.counts)
+            break
+        except (InputError, RuntimeError, LookupError, TypeError, ValueError) as error:
+            told.append(f"a checkpoint in {place} does not fit ({str(error).splitlines()[0]})")
+    else:
+        training = Training.start(poses.poses, config, poses.counts)
+    for line in told:
+        tell(f"{line}; the training goes on from step {training.step}")
+    return training
 
 
 @contextmanager
-def kept_if_sick(training: Training, place: Path) -> Iterator[None]:
+def recorded(
+    place: Path, *, experiment: str, name: str, tags: Mapping[str, str]
+) -> Iterator[Record]:
+    """Have the journal of a training for the block, and what it says on its way to MLflow.
+
+    Of a training without hope nothing is kept: other settings are another training.
+
+    Raises:
+        InputError: If MLflow does not answer at the beginning; later is no matter.
+    """
+    journal = Journal(place / JOURNAL_FILE)
+    try:
+        journal.begin(WHOLE, experiment=experiment, name=name, tags=tags, within=None)
+        record = Record(journal, _first_sent(journal))
+        with record.sender.sending(), told_how_it_ends(journal, WHOLE):
+            yield record
+    except SickTrainingError as error:
+        if error.hopeless and not record.sender.n_unsent:
+            clear(place)
+        raise
+    finally:
+        journal.close()
+
+
+def log_settings(journal: Journal, poses: TrainingPoses, config: TrainConfig) -> None:
+    """Tell what the training is made of, unless that was told before."""
+    if journal.has_params(WHOLE):
+        return
+    journal.log_text(WHOLE, "config.json", json.dumps(config_table(config), indent=2))
+    journal.tag(WHOLE, {"data_digest": poses.digest, "data": json.dumps(poses.sources)})
+    journal.log_params(WHOLE, _flat(deciding_settings(config)))
+
+
+@contextmanager
+def told_how_it_ends(journal: Journal, run: str) -> Iterator[None]:
+    """Tell of a run that it failed or was killed, where that happens in this block; and why."""
+    journal.tag(run, {SICK_TAG: ""})  # it may go on from an earlier stop
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(error, SickTrainingError):
+            journal.tag(run, {SICK_TAG: str(error)})
+        journal.end(run, "FAILED" if isinstance(error, Exception) else "KILLED")
+        raise
+
+
+class Saver:
+    """Saves a training's checkpoints, as well as the disk allows."""
+
+    def __init__(self, training: Training, place: Path, journal: Journal) -> None:
+        self._training, self._place, self._journal = training, place, journal
+        self._saved_step = training.step
+        self._time = time.monotonic()
+        self._in_trouble = False
+
+    def save(self) -> None:
+        """Save the training as it is now; where that fails, say so once and let it go on."""
+        self._journal.sync()  # a checkpoint must not know more than the journal
+        try:
+            save_checkpoint(self._training.checkpoint(), self._place)
+        except InputError as error:
+            if not self._in_trouble:
+                tell(
+                    f"{error}; the training goes on, but an interruption would take it back to "
+                    f"step {self._saved_step}"
+                )
+            self._in_trouble = True
+        else:
+            self._in_trouble, self._saved_step = False, self._training.step
+        self._time = time.monotonic()
+
+    def save_if_due(self) -> None:
+        """Save if the last time was half a minute ago."""
+        if time.monotonic() - self._time > CHECKPOINT_SECONDS:
+            self.save()
+
+
+def saved_on_the_way(
+    reports: Iterable[StepReport], saver: Saver, interrupted: Callable[[], bool]
+) -> Iterator[StepReport]:
+    """Pass reports on and save now and then; save and end with the step of an interruption."""
+    for report in reports:
+        yield report
+        if interrupted():
+            saver.save()
+            return
+        saver.save_if_due()
+
+
+@contextmanager
+def kept_if_sick(saver: Saver) -> Iterator[None]:
     """Keep the checkpoint of a training that its health stops in this block.
 
-    Under the same limits it would stop at once again; under others it goes on. Without hope,
-    nothing is kept: other settings are another training.
+    Under the same limits it would stop at once again; under others it goes on.
     """
     try:
         yield
     except SickTrainingError as error:
-        if error.hopeless:
-            shutil.rmtree(place)
-        else:
-            save_checkpoint(training.checkpoint(), place)
+        if not error.hopeless:
+            saver.save()
         raise
 
 
-@contextmanager
-def tagged_if_sick() -> Iterator[None]:
-    """Write the reason on the current MLflow run if its training is stopped in this block."""
-    mlflow.set_tag(SICK_TAG, "")  # it may go on from an earlier stop
-    try:
-        yield
-    except SickTrainingError as error:
-        mlflow.set_tag(SICK_TAG, str(error))
-        raise
-
-
-def stopwatch(run: Run) -> Iterator[float]:
+def stopwatch(journal: Journal, run: str) -> Iterator[float]:
     """Yield the seconds until now, with those that the run took before an interruption."""
-    before = connect().get_run(run.info.run_id).data.metrics.get("seconds", 0.0)
+    before = journal.last(run).get("seconds", 0.0)
     start = time.monotonic()
     while True:
         yield before + time.monotonic() - start
@@ -133,6 +218,16 @@ def figures(report: StepReport) -> dict[str, float]:
 def of_stage(stage: str, values: dict[str, float]) -> dict[str, float]:
     """Name values as of a stage: ``gan_1/generator_loss``."""
     return {f"{stage.replace(' ', '_')}/{name}": value for name, value in values.items()}
+
+
+def _first_sent(journal: Journal) -> Sender:
+    """Send the beginning of a training while nothing else is lost if that fails."""
+    try:
+        sender = Sender(journal)
+        sender.send()
+    except (MlflowException, OSError) as error:
+        raise unanswered(error) from error
+    return sender
 
 
 def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -24,14 +24,10 @@ from pose_lib.lifting.networks import Regressor
 from pose_lib.lifting.observation import TOLD_KINDS
 from pose_lib.lifting.sources import as_plain, from_plain
 from pose_lib.lifting.state import Tensors, packed
-from pose_lib.lifting.train import Checkpoint
 from pose_lib.skeleton import BODY_15
 
 SCHEMA = "poselift-lifter/2"
-CHECKPOINT_SCHEMA = "poselift-checkpoint/2"
-"""Of another number whenever the networks change: a training only goes on with its own."""
 WEIGHTS, DESCRIPTION = "lifter.safetensors", "lifter.json"
-CHECKPOINT = "checkpoint.safetensors"
 
 _OTHER_CONTENT = (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, AttributeError)
 
@@ -102,42 +98,6 @@ def save_networks(
         for number, network in enumerate(networks):
             tensors |= packed(str(number), network.state_dict())
         write_whole(folder / f"{name}.safetensors", tensor_bytes(tensors))
-
-
-def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
-    """Write a checkpoint, replacing the folder's earlier one in a single move.
-
-    The plain values travel as JSON in the header of the one safetensors file, so that a kill at
-    any moment leaves either the old checkpoint or the new one.
-    """
-    header = {"values": json.dumps({"schema": CHECKPOINT_SCHEMA} | checkpoint.values)}
-    write_whole(folder / CHECKPOINT, tensor_bytes(checkpoint.tensors, metadata=header))
-
-
-def load_checkpoint(folder: Path) -> Checkpoint | None:
-    """Read a folder's checkpoint; None where there is none.
-
-    Raises:
-        InputError: If it is damaged.
-    """
-    path = folder / CHECKPOINT
-    if not path.exists():
-        return None
-    content = _read_bytes(path, "checkpoint")
-    try:
-        tensors = load_tensors(content)
-        values = json.loads(_header(content)["values"])
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise InputError(f"{path} is damaged ({error}); delete it to start anew") from error
-    if values.pop("schema", None) != CHECKPOINT_SCHEMA:
-        raise InputError(f"{path} is no {CHECKPOINT_SCHEMA}; delete it to start anew")
-    return Checkpoint(tensors, values)
-
-
-def _header(content: bytes) -> dict[str, str]:
-    """Return the metadata of a safetensors file, whose header's length comes first."""
-    length = int.from_bytes(content[:8], "little")
-    return dict(json.loads(content[8 : 8 + length])["__metadata__"])
 
 
 def _regressor(content: bytes, width: int) -> Regressor:

@@ -141,8 +141,8 @@ def _children(whole):
     return find_runs(EXPERIMENT, {PARENT_TAG: whole})
 
 
-def _cut_short(reports, under_way, place):
-    for report in saved_on_the_way(reports, under_way, place):
+def _cut_short(reports, saver, interrupted):
+    for report in saved_on_the_way(reports, saver, interrupted):
         if report.step == 12:
             raise Interrupted
         yield report

@@ -32,7 +32,7 @@ def test_an_interrupted_training_goes_on_in_its_run_as_if_nothing_had_been(
     assert resumed.resumed_at == 11
     assert only.info.status == "FINISHED"
 
-    undisturbed = train_lifter.fn(DATA, tiny)  # a finished training is not gone on with
+    undisturbed = train_lifter.fn(DATA, tiny, again=True)
     assert (undisturbed.resumed_at, undisturbed.version) == (0, 2)
     assert undisturbed.run_id != resumed.run_id
     assert undisturbed.losses == resumed.losses

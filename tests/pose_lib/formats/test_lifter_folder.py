@@ -4,26 +4,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from pose_lib.errors import InputError
 from pose_lib.formats.lifter_folder import (
-    CHECKPOINT,
     DESCRIPTION,
     WEIGHTS,
     bundled_lifter,
-    load_checkpoint,
     load_lifter,
-    save_checkpoint,
     save_lifter,
     save_networks,
 )
-from pose_lib.lifting.bones import AVERAGE_LENGTHS, joints_of
-from pose_lib.lifting.config import GanConfig, RefineConfig, TrainConfig
 from pose_lib.lifting.lifter import Lifter
 from pose_lib.lifting.networks import Discriminator, Generator, Regressor
 from pose_lib.lifting.sources import SourceTable
-from pose_lib.lifting.train import Checkpoint, Training
 
 RNG = torch.Generator().manual_seed(0)
 TABLE = torch.rand(12, generator=RNG) + 0.3
@@ -155,58 +149,6 @@ def test_networks_of_the_gan_are_stored_by_number(tmp_path):
     tensors = load_file(tmp_path / "generator.safetensors")
     assert torch.equal(tensors["1/layers.0.weight"], generators[1].layers[0].weight)
     assert "1/legs.0.weight" in load_file(tmp_path / "discriminator.safetensors")
-
-
-def test_a_checkpoint_comes_back_to_the_bit(tmp_path):
-    checkpoint = Checkpoint({"rng": RNG.get_state(), "step": torch.tensor(3.0)}, {"a": [1, 2.5]})
-    save_checkpoint(checkpoint, tmp_path / "run")
-    save_checkpoint(checkpoint, tmp_path / "run")
-    again = load_checkpoint(tmp_path / "run")
-    assert again is not None
-    assert again.values == checkpoint.values
-    assert all(
-        torch.equal(again.tensors[name], checkpoint.tensors[name]) for name in ("rng", "step")
-    )
-    assert [path.name for path in (tmp_path / "run").iterdir()] == [CHECKPOINT]
-
-
-def test_a_checkpoint_of_another_schema_is_refused(tmp_path):
-    values = json.dumps({"schema": "poselift-checkpoint/0"})
-    save_file({"rng": RNG.get_state()}, tmp_path / CHECKPOINT, metadata={"values": values})
-    with pytest.raises(InputError, match="is no poselift-checkpoint/2"):
-        load_checkpoint(tmp_path)
-
-
-def test_a_training_goes_on_from_its_stored_checkpoint(tmp_path):
-    config = TrainConfig(
-        gan=GanConfig(n_generators=1, steps=3, batch=8, width=8),
-        refine=RefineConfig(steps=3, batch=8, width=8),
-    )
-    angles = np.random.default_rng(0).uniform(0, 2 * np.pi, (150, 12))
-    bones = np.stack([np.cos(angles), np.sin(angles)], axis=-1).astype(np.float32)
-    xy = joints_of(torch.from_numpy(bones) * AVERAGE_LENGTHS[:, None]).numpy()
-    poses = np.concatenate([xy, np.ones_like(xy[..., :1])], axis=-1)
-    halted = Training.start(poses, config)
-    steps = halted.steps()
-    for _ in range(4):
-        next(steps)
-    save_checkpoint(halted.checkpoint(), tmp_path)
-    stored = load_checkpoint(tmp_path)
-    assert stored is not None
-    assert list(Training.restore(poses, config, stored).steps()) == list(steps)
-
-
-def test_where_nothing_was_saved_there_is_no_checkpoint(tmp_path):
-    assert load_checkpoint(tmp_path) is None
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"garbage that is longer than a header", b"\x05" + 50 * b"\0"]
-)
-def test_a_damaged_checkpoint_is_refused(tmp_path, content):
-    (tmp_path / CHECKPOINT).write_bytes(content)
-    with pytest.raises(InputError, match="is damaged"):
-        load_checkpoint(tmp_path)
 
 
 def test_the_bundled_lifter_says_where_it_comes_from():
