@@ -26,10 +26,16 @@ OFFLINE = {
 
 QUIET = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # the API still gets the whole log
+    "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",  # each event that waits for the API is a page
     "MLFLOW_LOGGING_LEVEL": "ERROR",
     "ALEMBIC_LOGGING_LEVEL": "ERROR",
 }
 """Progress bars and one clear line at the end, no wall of log lines."""
+
+PATIENCE = {
+    "PREFECT_CLIENT_MAX_RETRIES": "7",
+}
+"""A Prefect server may be gone for four minutes: requests wait 2, 4, 8 ... 128 seconds."""
 
 
 _ANNOUNCEMENT = "api_url"
@@ -44,7 +50,7 @@ def set_environment(workspace: Workspace) -> None:
 
     What the user has set stays as it is. Must run before Prefect is first imported.
     """
-    for name, value in {**OFFLINE, **QUIET}.items():
+    for name, value in {**OFFLINE, **QUIET, **PATIENCE}.items():
         os.environ.setdefault(name, value)
     os.environ[HOME_VARIABLE] = str(workspace.home)
 
@@ -155,9 +161,17 @@ class _Server:
                 status = self.guardian.returncode
                 raise ServerError(f"the server ended while starting ({status}); see {self.log}")
             if _answers(url):
+                self._keep()
                 return
             time.sleep(0.2)
         raise ServerError(f"no answer from {url} in {START_SECONDS:.0f} s; see {self.log}")
+
+    def _keep(self) -> None:
+        """Have the server started again whenever it ends by itself."""
+        assert self.guardian.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.guardian.stdin.write(b"it works")
+            self.guardian.stdin.flush()
 
 
 @contextlib.contextmanager
@@ -178,7 +192,8 @@ def _guarded(
         yield _Server(guardian, log)
     finally:
         assert guardian.stdin is not None
-        guardian.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            guardian.stdin.close()
         guardian.wait()
 
 

@@ -2,9 +2,12 @@
 
 import contextlib
 import os
+import signal
 from collections.abc import Iterator
+from typing import Any
 
 from flows.console import progress_bars
+from flows.dead_runs import crash_dead_runs, noted_runs
 from flows.services import prefect_api
 from tasks.progress import report_progress
 from tasks.workspace import current_workspace
@@ -19,11 +22,14 @@ def session(
     Args:
         meanwhile: Entered while the API may still be starting.
     """
-    with progress_bars():
+    workspace = current_workspace()
+    with progress_bars(), _ended_like_ctrl_c(signal.SIGTERM, signal.SIGHUP):
         report_progress("start", 0, 1, "Prefect API")
-        with prefect_api(current_workspace(), meanwhile) as url:
+        with prefect_api(workspace, meanwhile) as url:
+            crash_dead_runs(workspace.running)
             report_progress("start", 1, 1, url)
-            yield
+            with noted_runs(workspace.running):
+                yield
 
 
 @contextlib.contextmanager
@@ -39,3 +45,18 @@ def session_with_workers(n_workers: int | None = None) -> Iterator[None]:
         os.environ["POSELIFT_WORKERS"] = str(n_workers)
     with session(workers_ahead()):
         yield
+
+
+@contextlib.contextmanager
+def _ended_like_ctrl_c(*signals: signal.Signals) -> Iterator[None]:
+    """Have the signals end the block by an exception, so that nothing is left behind."""
+
+    def end(number: int, _: Any) -> None:
+        raise KeyboardInterrupt(signal.Signals(number).name)
+
+    before = {number: signal.signal(number, end) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

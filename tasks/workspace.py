@@ -27,6 +27,11 @@ class Workspace:
         return self.home / "prefect"
 
     @property
+    def running(self) -> Path:
+        """Where each process notes its flow runs while it lives."""
+        return self.home / "running"
+
+    @property
     def checkpoints(self) -> Path:
         return self.home / "checkpoints"
 

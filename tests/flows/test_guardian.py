@@ -57,6 +57,23 @@ def test_a_server_that_ignores_the_polite_signal_is_killed():
     assert left_over(mark) == []
 
 
+def test_a_server_that_works_is_started_again_when_it_dies_and_ends_for_good_with_the_pipe():
+    mark = marked()
+    command = [sys.executable, "-m", "flows.guardian", sys.executable, "-c", SLEEP]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, env={**os.environ, **mark}) as guardian:
+        guardian.stdin.write(b"it works")
+        guardian.stdin.flush()
+        for _ in range(3):
+            _wait_for(mark, processes=2)
+            (server,) = (each for each in running(mark) if each.pid != guardian.pid)
+            time.sleep(0.5)
+            server.kill()
+            server.wait()
+        guardian.stdin.close()
+        guardian.wait(timeout=30)
+        assert left_over(mark) == []
+
+
 def test_the_status_of_a_command_that_ends_by_itself_is_passed_on():
     command = [sys.executable, "-m", "flows.guardian", sys.executable, "-c", "raise SystemExit(7)"]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as guardian:

@@ -1,21 +1,45 @@
 """What passes is tried again; bad input is not."""
 
+import httpx
 import pytest
 from prefect import flow, task
 
 from pose_lib.errors import InputError
-from tasks.patience import PATIENT
+from tasks.patience import DELAYS, PATIENT, patiently
 
 AT_ONCE = PATIENT | {"retry_delay_seconds": 0}
+ODD = RuntimeError("once in a blue moon")
+REFUSED = httpx.ConnectError("All connection attempts failed")
 
 
 def test_work_that_fails_twice_succeeds_at_the_third_try(api):
-    assert _tries(OSError("disk is busy"), failures=2) == 3
+    assert _tries(ODD, failures=2) == 3
 
 
-def test_work_that_always_fails_is_given_up(api):
-    with pytest.raises(OSError, match="disk is busy"):
-        _tries(OSError("disk is busy"), failures=99)
+def test_work_that_always_fails_is_soon_given_up(api):
+    assert _tries(ODD, failures=99, expected=RuntimeError) == 3
+
+
+def test_a_server_that_is_away_is_waited_for_longer(api):
+    assert _tries(REFUSED, failures=len(DELAYS)) == len(DELAYS) + 1
+
+
+def test_a_patient_function_waits_for_a_server_and_for_nothing_else(monkeypatch):
+    waits = []
+    monkeypatch.setattr("tasks.patience.time.sleep", waits.append)
+    answers = iter([REFUSED, OSError("reset"), "here"])
+    assert patiently(_answer)(answers) == "here"
+    assert waits == list(DELAYS[:2])
+    with pytest.raises(RuntimeError, match="blue moon"):
+        patiently(_answer)(iter([ODD]))
+    with pytest.raises(httpx.ConnectError):
+        patiently(_answer)(iter([REFUSED] * 99))
+
+
+def _answer(answers):
+    if isinstance(answer := next(answers), Exception):
+        raise answer
+    return answer
 
 
 def test_bad_input_is_not_tried_again(api):
