@@ -1,0 +1,60 @@
+"""Do to runs what happens on real machines, and print what became of their images: one table.
+
+python -m benchmarks.faults [--only NAME ...] [--kills 200] [--seed 0] [--json]
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from benchmarks.faults.process_faults import (
+    kill_flow,
+    kill_workers,
+    kill_writing_workers,
+    press_ctrl_c,
+    run_twice_at_once,
+)
+from benchmarks.faults.report import Row, print_table
+from benchmarks.faults.store_faults import kill_writers
+from benchmarks.faults.world import World, world
+
+Trial = Callable[[World, int, int], Iterable[Row]]
+
+TRIALS: dict[str, Trial] = {
+    "writers": kill_writers,
+    "workers": kill_workers,
+    "writing-workers": kill_writing_workers,
+    "flow": kill_flow,
+    "ctrl-c": press_ctrl_c,
+    "two-runs": run_twice_at_once,
+}
+
+
+def main() -> None:
+    arguments = parsed_arguments()
+    with tempfile.TemporaryDirectory() as folder, world(Path(folder)) as here:
+        rows = list(tried(here, arguments.only or list(TRIALS), arguments.kills, arguments.seed))
+    print_table(rows, as_json=arguments.json)
+
+
+def tried(here: World, names: list[str], kills: int, seed: int) -> Iterator[Row]:
+    for name in names:
+        start = time.monotonic()
+        for row in TRIALS[name](here, kills, seed):
+            row.seconds, start = time.monotonic() - start, time.monotonic()
+            yield row
+
+
+def parsed_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--only", nargs="+", choices=TRIALS, metavar="NAME")
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", action="store_true")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
