@@ -111,3 +111,12 @@ def detector_named(name: str) -> DetectorModule:
     raise InputError(
         f"there is no detector {name!r}; installed are {', '.join(sorted(installed.names))}"
     )
+
+
+def load_detector(config: ExtractConfig, weights: Path) -> PersonDetector:
+    """Return the detector that the settings name, for a process that computes with one thread.
+
+    Args:
+        weights: Folder of the weights that the user added.
+    """
+    return detector_named(config.detector).load(config, weights, threads=1)

@@ -7,7 +7,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from pose_lib.formats.images import MAX_PIXELS, ImageTooLarge, UnreadableImage
+from pose_lib.formats.images import (
+    MAX_PIXELS,
+    ChangedImage,
+    ImageTooLarge,
+    UnreadableImage,
+)
+from pose_lib.formats.locations import UnreachableError
 from pose_lib.keypoints import ImageStatus, Keypoints, People
 from pose_lib.openpose.config import OpenPoseConfig
 from pose_lib.person_choice import PersonChoice
@@ -26,6 +32,8 @@ class ExtractConfig:
         choice: Who of those found is used further on. All stay in the store.
         images_per_shard: Images of one task, by default 10 to 20 seconds of work: 128, or 16,384
             where OpenPose has a GPU; raised where there would be more than 100 tasks otherwise.
+        images_per_batch: Images that are lost, and computed again, where a worker dies: 32, or
+            4,096 where OpenPose has a GPU, by default. After each batch its results are written.
         max_pixels: An image of more pixels counts as failed, so that one file cannot take all
             memory; it is tried again in every run.
         max_failed_share: Of all images, how many may be unreadable or failed, 0 to 1; above it the
@@ -37,6 +45,7 @@ class ExtractConfig:
     openpose: OpenPoseConfig = field(default_factory=OpenPoseConfig)
     choice: PersonChoice = field(default_factory=PersonChoice)
     images_per_shard: int | None = None
+    images_per_batch: int | None = None
     max_pixels: int = MAX_PIXELS
     max_failed_share: float = 0.05
     wait_seconds: float = 600.0
@@ -46,7 +55,7 @@ class ExtractConfig:
             raise ValueError(f"max_failed_share must be 0 to 1, got {self.max_failed_share}")
         if not self.wait_seconds >= 0:
             raise ValueError(f"wait_seconds must not be negative, got {self.wait_seconds}")
-        for name in ("images_per_shard", "max_pixels"):
+        for name in ("images_per_shard", "images_per_batch", "max_pixels"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
@@ -95,12 +104,19 @@ def people_result(people: People, size: tuple[int, int], seconds: float) -> Imag
 def fault_result(
     error: Exception, skeleton: Skeleton, size: tuple[int, int], seconds: float
 ) -> ImageResult:
-    """Return what became of an image that could not be read or dealt with."""
+    """Return what became of an image that could not be read or dealt with.
+
+    Raises:
+        UnreachableError: If it is that, for it is no fault of the image.
+    """
+    if isinstance(error, UnreachableError):
+        raise error
     nobody = People(np.empty((0, len(skeleton), 3), np.float32), np.empty(0, np.float32))
     if isinstance(error, UnreadableImage):
-        # Too large is failed, not unreadable: a higher limit may allow it.
-        too_large = isinstance(error, ImageTooLarge)
-        status = ImageStatus.FAILED if too_large else ImageStatus.UNREADABLE
+        # Too large is failed, not unreadable: a higher limit may allow it. And changed is failed:
+        # there may be an image again.
+        may_pass = isinstance(error, ImageTooLarge | ChangedImage)
+        status = ImageStatus.FAILED if may_pass else ImageStatus.UNREADABLE
         return ImageResult(status, nobody, size, str(error), seconds)
     return ImageResult(ImageStatus.FAILED, nobody, size, _one_line(error), seconds)
 
@@ -119,9 +135,9 @@ def at_full_size(
     people = result.people
     try:
         size = full_size(result.size)
-    except UnreadableImage as error:  # it went away meanwhile
+    except UnreadableImage as error:  # it changed or went away meanwhile
         nobody = People(people.keypoints[:0], people.score[:0])
-        return ImageResult(ImageStatus.UNREADABLE, nobody, (0, 0), str(error), result.seconds)
+        return ImageResult(ImageStatus.FAILED, nobody, (0, 0), str(error), result.seconds)
     keypoints = people.keypoints.copy()
     # A reduced pixel is a whole number of pixels wide; the last one may reach beyond the image.
     scale = np.ceil(np.array(size) / np.array(result.size)).astype(np.float32)

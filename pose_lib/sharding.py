@@ -2,8 +2,8 @@
 
 import itertools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 MAX_SHARDS = 100
 """More tasks than this cost more in orchestration than they bring in balance."""
@@ -16,10 +16,20 @@ class Shard:
     Attributes:
         index: Its place among the shards of this plan.
         names: The images in it, sorted.
+        digests: Hash of each image's content as the run knows it; empty where nobody asks.
+        tried: How often images were worked on in earlier runs, where they were.
+        package_version: Of the program that made the plan; empty where any will do.
     """
 
     index: int
     names: tuple[str, ...]
+    digests: tuple[str, ...] = ()
+    tried: Mapping[str, int] = field(default_factory=dict)
+    package_version: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.digests) not in (0, len(self.names)):
+            raise ValueError(f"{len(self.digests)} digests for {len(self.names)} names")
 
     def __str__(self) -> str:
         return f"{self.index:03} of {len(self.names)} images"

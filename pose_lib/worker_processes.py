@@ -29,7 +29,7 @@ MakeJob = Callable[[memoryview], Job]
 _SENT_AHEAD = 2
 """Tasks given to one process: one to work on and one to go on with at once."""
 
-_MOST_DEATHS = 2
+MOST_DEATHS = 2
 """A process that dies may have been killed by any of its items; the second time it is alone."""
 
 _MOST_FALSE_STARTS = 3
@@ -174,7 +174,7 @@ class WorkerProcesses:
         for task in begun:
             for item in task.items:
                 again = _Task([item], task.deaths + 1)
-                if again.deaths < _MOST_DEATHS:
+                if again.deaths < MOST_DEATHS:
                     self._waiting.appendleft(again)
                 else:
                     yield item, Died(status)

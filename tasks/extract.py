@@ -1,26 +1,32 @@
 """Extraction as Prefect tasks: what is there, what needs work, the work, and its publication."""
 
 import functools
-from dataclasses import dataclass, replace
-from pathlib import Path
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
 
 import numpy as np
 from prefect import task
 
-from pose_lib.detectors import PersonDetector, detector_named, extract_images
+from pose_lib.detectors import PersonDetector, detector_named, load_detector
 from pose_lib.errors import InputError
-from pose_lib.extraction import ExtractConfig, at_full_size, join_results
+from pose_lib.extraction import ExtractConfig
 from pose_lib.formats.images import ImageSource, find_images
 from pose_lib.formats.keypoint_store import (
     Provenance,
+    Results,
     delete_store,
     finished,
+    known_digests,
     open_store,
     publish,
     read_image_root,
-    write_shard,
 )
+from pose_lib.formats.locations import Location
 from pose_lib.formats.person_choice import check_choice
+from pose_lib.formats.shard_work import ShardWork, work_on_shard
+from pose_lib.formats.surveyed_images import surveyed_images
 from pose_lib.keypoints import ImageStatus, Keypoints
 from pose_lib.ledger import LedgerTable
 from pose_lib.openpose.engine import on_gpu
@@ -36,10 +42,12 @@ class Survey:
 
     Attributes:
         digests: A hash of each image's content, by name.
+        stamps: What the storage said of each image's file before it was hashed, by name.
     """
 
     source: ImageSource
     digests: dict[str, str]
+    stamps: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,16 +66,22 @@ class Ledger:
 
 
 @task(name="survey-images")
-def survey_images(images: str, config: ExtractConfig) -> Survey:
-    """Find the images and hash their content; refuse a choice of people that cannot be made."""
+def survey_images(images: str, config: ExtractConfig, store: Location | None = None) -> Survey:
+    """Find the images and hash their content; refuse a choice of people that cannot be made.
+
+    Args:
+        store: Knows the hashes of files that did not change since it was published.
+    """
     source = find_images(images, max_pixels=config.max_pixels)
     check_choice(config.choice, source.names)
-    return Survey(source, source.digests())
+    stamps = source.stamps()
+    known = {} if store is None else known_digests(store)
+    return Survey(source, source.digests(stamps, known), stamps)
 
 
 @task(name="plan-shards")
 def plan_missing_shards(
-    survey: Survey, store: Path, config: ExtractConfig, n_workers: int, *, overwrite: bool
+    survey: Survey, store: Location, config: ExtractConfig, n_workers: int, *, overwrite: bool
 ) -> list[Shard]:
     """Open the store and cut the images that it has no result for into shards.
 
@@ -83,38 +97,69 @@ def plan_missing_shards(
         _refuse_other_images(store, survey)
     final = results.final(places).tolist()
     wanted = zip(survey.digests.items(), final, strict=True)
-    missing = {digest: name for (name, digest), is_final in wanted if not is_final}
-    return plan_shards(
-        list(missing.values()), images_per_shard=shard_length(config), n_workers=n_workers
+    missing = {name: digest for (name, digest), is_final in wanted if not is_final}
+    return cut_shards(missing, results, config, n_workers)
+
+
+def cut_shards(
+    digests: Mapping[str, str], results: Results, config: ExtractConfig, n_workers: int
+) -> list[Shard]:
+    """Cut images that are to be worked on into shards. Those of equal content are one.
+
+    Args:
+        digests: Hash of each image's content, by name.
+        results: What the store has of earlier runs.
+    """
+    once = {digest: name for name, digest in digests.items()}
+    places = zip(once.values(), results.find(list(once)).tolist(), strict=True)
+    tried = {name: int(results.attempts[place]) for name, place in places if place >= 0}
+    plan = plan_shards(
+        list(once.values()), images_per_shard=shard_length(config), n_workers=n_workers
     )
+    return [
+        replace(
+            shard,
+            digests=tuple(digests[name] for name in shard.names),
+            tried={name: tried[name] for name in shard.names if name in tried},
+            package_version=version("poselift"),
+        )
+        for shard in plan
+    ]
 
 
 @task(name="extract-shard", task_run_name="extract {shard}", **PATIENT)
-def extract_shard(shard: Shard, source: ImageSource, store: Path, config: ExtractConfig) -> int:
+def extract_shard(shard: Shard, source: ImageSource, store: Location, config: ExtractConfig) -> int:
     """Find the people in the shard's images and write them to the store; return how many images.
 
-    May run twice: the store keeps the results of every attempt apart.
+    May run again, even at the same time: what is done is not done again.
     """
+    _refuse_another_version(shard)
     detector = _detector(config)
-    digests = list(source.only(shard.names).digests().values())
-    reduced = replace(source, least_side=detector.least_side)
-    # Of a source of one name each, for it may go to another process.
-    reads = [functools.partial(reduced.only((name,)).read, name) for name in shard.names]
-    results = [
-        at_full_size(result, functools.partial(reduced.full_size, name))
-        for name, result in zip(shard.names, extract_images(reads, detector), strict=True)
-    ]
-    keypoints = join_results(shard.names, results, detector.skeleton)
-    seconds = np.array([result.seconds for result in results], np.float32)
-    write_shard(store, keypoints, digests, seconds)
+    # Two images of one content may have come by another way than `cut_shards`.
+    digests = shard.digests or tuple(source.only(shard.names).digests().values())
+    images = surveyed_images(
+        replace(source, least_side=detector.least_side),
+        {digest: name for name, digest in zip(shard.names, digests, strict=True)},
+        shard.tried,
+    )
+    alone = functools.partial(load_detector, config, current_workspace().weights)
+    work_on_shard(store, images, ShardWork(detector, alone, batch_length(config)))
     return len(shard.names)
 
 
 @task(name="publish-store", **PATIENT)
-def publish_store(store: Path, survey: Survey, choice: PersonChoice = EVERYBODY) -> Ledger:
+def publish_store(store: Location, survey: Survey, choice: PersonChoice = EVERYBODY) -> Ledger:
     """Assemble what readers of the store see, for exactly the surveyed images."""
     source = survey.source
-    return ledger_of(publish(store, source.names, survey.digests, root=source.root, choice=choice))
+    table = publish(
+        store,
+        source.names,
+        survey.digests,
+        stamps=survey.stamps,
+        root=source.root,
+        choice=choice,
+    )
+    return ledger_of(table)
 
 
 def ledger_of(keypoints: Keypoints | LedgerTable, n_reasons: int = 20) -> Ledger:
@@ -132,8 +177,18 @@ def shard_length(config: ExtractConfig) -> int:
     """Return how many images make a task: as set, else some 10 to 20 seconds of work."""
     if config.images_per_shard is not None:
         return config.images_per_shard
-    quick = config.detector == "openpose" and on_gpu(config.openpose.engine)
-    return 16_384 if quick else 128
+    return 16_384 if _is_quick(config) else 128
+
+
+def batch_length(config: ExtractConfig) -> int:
+    """Return how many images a worker that dies may lose: as set, else some seconds of work."""
+    if config.images_per_batch is not None:
+        return config.images_per_batch
+    return 4096 if _is_quick(config) else 32
+
+
+def _is_quick(config: ExtractConfig) -> bool:
+    return config.detector == "openpose" and on_gpu(config.openpose.engine)
 
 
 def provenance(config: ExtractConfig) -> Provenance:
@@ -144,7 +199,17 @@ def provenance(config: ExtractConfig) -> Provenance:
     return Provenance(identity.skeleton.name, identity.weights_sha256, settings)
 
 
-def _refuse_other_images(store: Path, survey: Survey) -> None:
+def _refuse_another_version(shard: Shard) -> None:
+    """Refuse work that was planned by another version: its results might differ."""
+    here = version("poselift")
+    if shard.package_version not in ("", here):
+        raise InputError(
+            f"the worker on {socket.gethostname()} has poselift {here}, but the run was started "
+            f"with {shard.package_version}; install the same version on all workers"
+        )
+
+
+def _refuse_other_images(store: Location, survey: Survey) -> None:
     """Refuse to replace the results of one folder of images by those of quite another."""
     root = read_image_root(store)
     if root not in (None, survey.source.root):
@@ -157,5 +222,4 @@ def _refuse_other_images(store: Path, survey: Survey) -> None:
 @functools.lru_cache(maxsize=1)
 def _detector(config: ExtractConfig) -> PersonDetector:
     """Load the network once per worker process; a process computes with one thread."""
-    weights = current_workspace().weights
-    return detector_named(config.detector).load(config, weights, threads=1)
+    return load_detector(config, current_workspace().weights)

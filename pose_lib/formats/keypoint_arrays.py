@@ -43,7 +43,7 @@ def append_arrays(
     group: zarr.Group, outcomes: Outcomes, stamps: Sequence[str] | None = None
 ) -> None:
     """Write more images behind those that are there; people know their image's row."""
-    n_before = len(_array(group, "images/status"))
+    n_before = _array(group, "images/status").shape[0]
     for name, values, _ in _columns(outcomes, stamps):
         array = _array(group, name)
         array.append(values + n_before if name == "people/image" else values)
@@ -125,7 +125,7 @@ def read_attempts(group: zarr.Group) -> np.ndarray:
     """Read how often each image was worked on; zeros from a store that did not count."""
     if "images/attempts" in group:
         return read_array(group, "images/attempts")
-    return np.zeros(len(_array(group, "images/status")), np.int32)
+    return np.zeros(_array(group, "images/status").shape, np.int32)
 
 
 def read_text(group: zarr.Group, name: str) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ data comes first and its mark last. One run at a time writes a store (``store_lo
 is lost where its tasks run twice, even at the same time.
 """
 
+from pose_lib.formats.part_gathering import NO_RESULT
 from pose_lib.formats.published_store import (
     known_digests,
     read_choice,
@@ -24,7 +25,7 @@ from pose_lib.formats.published_store import (
     read_ledger,
 )
 from pose_lib.formats.store_parts import Results, finished, write_shard
-from pose_lib.formats.store_publishing import NO_RESULT, choose_again, publish
+from pose_lib.formats.store_publishing import choose_again, publish
 from pose_lib.formats.store_root import (
     FRAME,
     SCHEMA,

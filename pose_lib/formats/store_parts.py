@@ -8,11 +8,13 @@ results for the same content, of several attempts: readers choose by digest.
 
 import contextlib
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import zarr
@@ -92,12 +94,17 @@ def finished(path: str | Location, parts: Sequence[str] | None = None) -> Result
         return _best([index for index in indices if index is not None])
 
 
-def part_names(path: str | Location) -> list[str]:
-    """Return the names of all parts, begun, finished or half deleted."""
+def part_names(path: str | Location, key: str = "") -> list[str]:
+    """Return the names of all parts, begun, finished or half deleted.
+
+    Args:
+        key: Of one shard; all by default.
+    """
     folder = location(path) / _FOLDER
     if not folder.exists():
         return []
-    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+    names = (entry.name for entry in folder.iterdir() if entry.is_dir())
+    return sorted(name for name in names if name.startswith(key))
 
 
 def write_shard(
@@ -119,6 +126,17 @@ def write_shard(
     return name
 
 
+def begun_digests(path: str | Location, parts: Sequence[str]) -> Counter[Any]:
+    """Return the images that work was begun on and not finished, and how often."""
+    root = open_root(path)
+    begun: Counter[Any] = Counter()
+    for name in parts:
+        with contextlib.suppress(KeyError):  # half deleted
+            digests = _group(root, name).attrs.get("begun", [])
+            begun.update(digests if isinstance(digests, list) else [])
+    return begun
+
+
 def shard_key(digests: Sequence[str]) -> str:
     """Return what the parts of one shard, and of nothing else, are named after."""
     return blake2b("".join(sorted(digests)).encode(), digest_size=8).hexdigest()
@@ -134,10 +152,16 @@ def begin_part(path: str | Location, key: str, digests: Sequence[str]) -> str:
 
 
 def finish_part(path: str | Location, name: str, outcomes: Outcomes) -> None:
-    """Write the results of a part that was begun, and then its mark."""
+    """Write the results of a part that was begun, and then its mark.
+
+    Raises:
+        PartGone: If it is deleted meanwhile, as one that nobody seemed to be working on.
+    """
+    root = open_root(path, "r+")
     with writing(path):
-        part = _group(open_root(path, "r+"), name)
+        part = _begun_group(root, name)
         write_arrays(part, outcomes)
+        _begun_group(root, name)
         part.attrs.put({"package_version": version("poselift"), "done": True})
 
 
@@ -173,6 +197,16 @@ def _group(root: zarr.Group, name: str) -> zarr.Group:
     if not isinstance(group, zarr.Group):
         raise KeyError(name)
     return group
+
+
+def _begun_group(root: zarr.Group, name: str) -> zarr.Group:
+    try:
+        part = _group(root, name)
+    except KeyError as error:
+        raise PartGone(name) from error
+    if "begun" not in part.attrs:
+        raise PartGone(name)
+    return part
 
 
 def _is_done(root: zarr.Group, name: str) -> bool:

@@ -1,8 +1,7 @@
 """Assembling what readers of a keypoint store see, from its finished parts."""
 
-import functools
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 
@@ -19,33 +18,26 @@ from pose_lib.formats.keypoint_arrays import (
     write_chosen,
 )
 from pose_lib.formats.locations import Location
+from pose_lib.formats.part_gathering import gather_blocks, merge_parts
 from pose_lib.formats.person_choice import apply_choice, check_choice, choice_record, choice_source
 from pose_lib.formats.published_store import read_keypoints, read_ledger
 from pose_lib.formats.store_parts import (
     PartGone,
     Results,
-    begin_part,
     delete_part,
-    finish_part,
     finished,
     part_names,
-    read_part,
     shard_key,
 )
 from pose_lib.formats.store_root import open_root, skeleton_of, writing
-from pose_lib.keypoints import ImageStatus, Keypoints
-from pose_lib.ledger import LedgerTable, Outcomes, join_outcomes
+from pose_lib.keypoints import Keypoints
+from pose_lib.ledger import LedgerTable, Outcomes
 from pose_lib.person_choice import EVERYBODY, PersonChoice
-from pose_lib.skeleton import Skeleton
-
-NO_RESULT = "no result: its shard did not finish; run extract again"
 
 _EDITION = "1"
 """To be raised with every change of what is published of the same results."""
 
 _MOST_SHARDS = 200  # two full runs; opening more takes seconds
-_BLOCK_ROWS = 4 * CHUNK_ROWS  # images assembled at once: 15 MB of people or so
-_PARTS_IN_MEMORY = 8
 _MOST_TRIES = 5  # while a straggler of another attempt goes on merging
 
 
@@ -113,7 +105,9 @@ def _publish(
     results = finished(path)
     places = results.find(wanted)
     if len(_parts_of(results, places)) > _MOST_SHARDS:
-        results = _merged(path, results, np.unique(places[places >= 0]))
+        # Lest many small runs pile up many small parts.
+        merged = merge_parts(path, shard_key(wanted), results, np.unique(places[places >= 0]))
+        results = finished(path, merged)
         places = results.find(wanted)
     stamp = [stamps.get(name, "") for name in names]
     seal = _seal((names, wanted, stamp, [str(root), str(choice_source(choice))]), results, places)
@@ -121,7 +115,7 @@ def _publish(
     if not (store.attrs.get("published") and store.attrs.get("published_from") == seal):
         with writing(path):
             store.attrs.update({"published": None, "published_from": seal})
-            _write_blocks(store, _blocks(path, names, wanted, results, places), stamp)
+            _write_blocks(store, gather_blocks(path, results, places), (names, wanted, stamp))
             store.attrs["root"] = str(root) if root else None
             _finish_publishing(store, _chosen(store, choice), choice)
     for name in set(part_names(path)) - _parts_of(results, places):
@@ -139,74 +133,34 @@ def _seal(
 ) -> str:
     """Return a hash of all that is published, so that publishing it again can be left out."""
     seal = blake2b(_EDITION.encode(), digest_size=16)
-    for column in (*columns, results.parts):
+    for column in (*columns, sorted(_parts_of(results, places))):
         seal.update("\n".join(column).encode("utf-8", "surrogatepass") + b"\0")
     found = places[places >= 0]
-    for numbers in (places < 0, results.part[found], results.row[found]):
+    _, part = np.unique(results.part[found], return_inverse=True)  # for others are deleted
+    for numbers in (places < 0, part, results.row[found]):
         seal.update(np.ascontiguousarray(numbers).tobytes())
     return seal.hexdigest()
 
 
-def _blocks(
-    path: str | Location,
-    names: Sequence[str],
-    wanted: Sequence[str],
-    results: Results,
-    places: Int[np.ndarray, "image"],
-) -> Iterator[Outcomes]:
-    """Yield the outcomes of these images in their order, so many at a time; at least one block."""
-    skeleton = skeleton_of(open_root(path))
-    read = functools.lru_cache(_PARTS_IN_MEMORY)(functools.partial(read_part, path))
-    for start in range(0, max(len(names), 1), _BLOCK_ROWS):
-        here = slice(start, start + _BLOCK_ROWS)
-        block = _gather(read, results, places[here], skeleton)
-        named = replace(block.keypoints, filename=tuple(names[here]))
-        yield replace(block, keypoints=named, digest=tuple(wanted[here]))
+def _write_blocks(
+    store: zarr.Group, blocks: Iterator[Outcomes], columns: Sequence[Sequence[str]]
+) -> None:
+    """Write the arrays that readers see.
 
-
-def _gather(
-    read: Callable[[str], Outcomes],
-    results: Results,
-    places: Int[np.ndarray, "image"],
-    skeleton: Skeleton,
-) -> Outcomes:
-    """Collect the outcomes of these images from the parts."""
-    part = np.where(places >= 0, np.append(results.part, 0)[places], -1)
-    pieces, came_from = [_no_results(0, skeleton)], [np.empty(0, int)]
-    for number in np.unique(part).tolist():
-        images = np.flatnonzero(part == number)
-        came_from.append(images)
-        if number < 0:
-            pieces.append(_no_results(len(images), skeleton))
-        else:
-            pieces.append(read(results.parts[number]).take(results.row[places[images]]))
-    return join_outcomes(pieces).take(np.argsort(np.concatenate(came_from)))
-
-
-def _no_results(count: int, skeleton: Skeleton) -> Outcomes:
-    """Return what stands in the ledger for images whose shard never finished."""
-    keypoints = Keypoints(
-        skeleton=skeleton,
-        filename=("",) * count,
-        size=np.zeros((count, 2), np.int32),
-        status=np.full(count, ImageStatus.FAILED, np.int64),
-        reason=(NO_RESULT,) * count,
-        keypoints=np.zeros((0, len(skeleton), 3), np.float32),
-        image=np.zeros(0, np.int64),
-        score=np.zeros(0, np.float32),
-    )
-    return Outcomes(keypoints, ("",) * count, np.zeros(count, int), np.zeros(count, np.float32))
-
-
-def _write_blocks(store: zarr.Group, blocks: Iterator[Outcomes], stamps: Sequence[str]) -> None:
-    start = 0
+    Args:
+        columns: Name, digest and stamp of every image.
+    """
+    n_images, start = len(columns[0]), 0
     for block in blocks:
         stop = start + len(block)
+        names, digests, stamps = (tuple(column[start:stop]) for column in columns)
+        named = replace(block.keypoints, filename=names)
+        outcomes = replace(block, keypoints=named, digest=digests)
         if start == 0:
-            chunk = CHUNK_ROWS if stop < len(stamps) else 1
-            write_arrays(store, block, stamps[:stop], overwrite=True, least_chunk=chunk)
+            chunk = CHUNK_ROWS if stop < n_images else 1
+            write_arrays(store, outcomes, stamps, overwrite=True, least_chunk=chunk)
         else:
-            append_arrays(store, block, stamps[start:stop])
+            append_arrays(store, outcomes, stamps)
         start = stop
 
 
@@ -224,13 +178,3 @@ def _finish_publishing(
     write_chosen(store, chosen)
     store.attrs["person_choice"] = choice_record(chosen, choice)
     store.attrs["published"] = uuid.uuid4().hex
-
-
-def _merged(path: str | Location, results: Results, places: Int[np.ndarray, "result"]) -> Results:
-    """Put results into a few new parts, lest many small runs pile up many small ones."""
-    wanted = [digest.decode() for digest in results.digest[places].tolist()]
-    names = []
-    for block in _blocks(path, wanted, wanted, results, places):
-        names.append(begin_part(path, shard_key(block.digest), block.digest))
-        finish_part(path, names[-1], block)
-    return finished(path, names)

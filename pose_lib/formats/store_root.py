@@ -90,7 +90,8 @@ def delete_store(path: str | Location) -> None:
     open_root(path)
     try:
         # What says that this is a store goes last.
-        for entry in sorted(path.iterdir(), key=lambda entry: entry.name == _METADATA):
+        entries: list[Location] = sorted(path.iterdir(), key=lambda entry: entry.name == _METADATA)
+        for entry in entries:
             if entry.suffix != LEASE_SUFFIX:
                 _delete(entry)
         if not is_remote(path) and not any(path.iterdir()):

@@ -61,7 +61,7 @@ def test_no_images_give_an_empty_table():
     assert join_results([], [], COCO_18).n_images == 0
 
 
-@pytest.mark.parametrize("option", ["images_per_shard", "max_pixels"])
+@pytest.mark.parametrize("option", ["images_per_shard", "images_per_batch", "max_pixels"])
 def test_settings_that_make_no_sense_are_refused(option):
     with pytest.raises(ValueError, match=option):
         ExtractConfig(**{option: 0})
@@ -104,11 +104,11 @@ def test_the_size_of_a_reduced_picture_without_people_is_that_of_the_whole_one()
     assert at_full_size(empty, lambda _: (640, 480)).size == (640, 480)
 
 
-def test_a_picture_that_goes_away_meanwhile_is_unreadable():
+def test_a_picture_that_goes_away_meanwhile_is_failed_for_it_may_come_back():
     def gone(_):
         raise UnreadableImage("cannot be opened: gone")
 
     result = at_full_size(extract_image(lambda: PICTURE, detecting(2), COCO_18), gone)
-    assert result.status is ImageStatus.UNREADABLE
+    assert result.status is ImageStatus.FAILED
     assert result.reason == "cannot be opened: gone"
     assert not len(result.people)

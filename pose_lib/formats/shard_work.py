@@ -1,0 +1,229 @@
+"""Working on one shard of images so that a death at any moment costs one batch at most.
+
+Images go through in batches, each a part of the store that is begun, written and done. A shard
+that is worked on again lists its own parts: what is done is left alone, and what was begun and not
+done is done one image at a time in a child process, for one of them may have killed whoever worked
+on it. Once all is there the parts are merged into one. Two who work on one shard at the same time
+do double work and no harm.
+"""
+
+import contextlib
+import itertools
+import mmap
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pose_lib.detectors import PersonDetector, extract_images
+from pose_lib.extraction import (
+    ImageResult,
+    Picture,
+    at_full_size,
+    extract_image,
+    fault_result,
+    join_results,
+)
+from pose_lib.formats.locations import Location
+from pose_lib.formats.part_gathering import merge_parts
+from pose_lib.formats.store_parts import (
+    PartGone,
+    begin_part,
+    begun_digests,
+    delete_part,
+    finish_part,
+    finished,
+    part_names,
+    shard_key,
+)
+from pose_lib.keypoints import ImageStatus
+from pose_lib.ledger import Outcomes
+from pose_lib.worker_processes import MOST_DEATHS, Died, Job, WorkerProcesses
+
+_MOST_TRIES = 5  # while another attempt at the same shard goes on merging
+_Tried = tuple[ImageResult, int]  # and how often the image was worked on for it
+_FAULTS = (ImageStatus.UNREADABLE, ImageStatus.FAILED)
+
+
+@dataclass(frozen=True)
+class ShardImage:
+    """One image to be worked on.
+
+    Attributes:
+        digest: Hash of its content.
+        read: Gives the picture, maybe smaller than it is; may be called in another process.
+        full_size: Gives the width and height of the image that was read at such a size.
+        tried: How often it was worked on in earlier runs.
+    """
+
+    name: str
+    digest: str
+    read: Callable[[], Picture]
+    full_size: Callable[[tuple[int, int]], tuple[int, int]]
+    tried: int = 0
+
+
+@dataclass(frozen=True)
+class ShardWork:
+    """How images of a shard become results.
+
+    Attributes:
+        detector: Finds the people.
+        load_alone: Makes the same detector in a child process; goes there through a pipe.
+        batch_length: Images of a batch.
+    """
+
+    detector: PersonDetector
+    load_alone: Callable[[], PersonDetector]
+    batch_length: int
+
+    def __post_init__(self) -> None:
+        if self.batch_length < 1:
+            raise ValueError(f"batch_length must be at least 1, got {self.batch_length}")
+
+
+def work_on_shard(store: Location, images: Sequence[ShardImage], work: ShardWork) -> None:
+    """Find the people in the images, and keep the results in the store as one part.
+
+    Goes on with what an earlier attempt has left.
+
+    Args:
+        images: Of different contents.
+
+    Raises:
+        InputError: If the store cannot be written to.
+    """
+    for _ in range(_MOST_TRIES - 1):
+        with contextlib.suppress(PartGone):
+            return _work(store, images, work)
+    return _work(store, images, work)
+
+
+def _work(store: Location, images: Sequence[ShardImage], work: ShardWork) -> None:
+    key = shard_key([image.digest for image in images])
+    parts = part_names(store, key)
+    begun = begun_digests(store, parts)
+    missing = _without_result(store, images, parts)
+    suspects = [image for image in missing if image.digest in begun]
+    with contextlib.closing(_one_by_one(suspects, work)) as outcomes:
+        for batch in _batches(suspects, work):
+            name = begin_part(store, key, [image.digest for image in batch])
+            of_batch = itertools.islice(outcomes, len(batch))
+            died_before = [begun[image.digest] for image in batch]
+            finish_part(store, name, _outcomes(batch, of_batch, work, died_before))
+    _in_batches(store, key, [image for image in missing if image.digest not in begun], work)
+    _merge(store, key, [image.digest for image in images])
+
+
+def _without_result(
+    store: Location, images: Sequence[ShardImage], parts: Sequence[str]
+) -> list[ShardImage]:
+    """Return the images that this run has no result of yet; a fault of an earlier run is none."""
+    results = finished(store, parts)
+    places = results.find([image.digest for image in images])
+
+    def has_result(image: ShardImage, place: int) -> bool:
+        if place < 0:
+            return False
+        is_new = int(results.attempts[place]) > image.tried
+        return is_new or int(results.status[place]) not in _FAULTS
+
+    found = zip(images, places.tolist(), strict=True)
+    return [image for image, place in found if not has_result(image, place)]
+
+
+def _in_batches(store: Location, key: str, images: Sequence[ShardImage], work: ShardWork) -> None:
+    """Work through the images; a batch is begun when the detector asks for its first one."""
+    begun: deque[str] = deque()
+
+    def reads() -> Iterator[Callable[[], Picture]]:
+        for batch in _batches(images, work):
+            begun.append(begin_part(store, key, [image.digest for image in batch]))
+            yield from (image.read for image in batch)
+
+    try:
+        results = ((result, 1) for result in extract_images(reads(), work.detector))
+        for batch in _batches(images, work):
+            outcomes = _outcomes(batch, itertools.islice(results, len(batch)), work)
+            finish_part(store, begun[0], outcomes)
+            begun.popleft()
+    except BaseException:
+        # This process lives, so none of the images is suspected of having killed it.
+        for name in begun:
+            with contextlib.suppress(Exception):
+                delete_part(store, name)
+        raise
+
+
+def _one_by_one(images: Sequence[ShardImage], work: ShardWork) -> Generator[_Tried, None, None]:
+    """Yield what became of each image, also of one that kills the process that it is in."""
+    if not images:
+        return
+    with contextlib.closing(
+        WorkerProcesses(1, _Alone(work.load_alone), n_bytes=mmap.PAGESIZE)
+    ) as workers:
+        for image in images:
+            workers.submit([image.read])
+            answers: list[ImageResult | Died] = []
+            while not answers:
+                answers += [answer for _, answer in workers.answers()]
+            if isinstance(answers[0], Died):
+                error = ChildProcessError(answers[0])
+                yield fault_result(error, work.detector.skeleton, (0, 0), 0.0), MOST_DEATHS
+            else:
+                yield answers[0], 1
+
+
+@dataclass(frozen=True)
+class _Alone:
+    """Finding people in a process of its own, one image at a time."""
+
+    load: Callable[[], PersonDetector]
+
+    def __call__(self, memory: memoryview) -> Job:  # noqa: ARG002 - the form of a job
+        detector = self.load()
+        return lambda read: extract_image(read, detector.detect, detector.skeleton)
+
+
+def _outcomes(
+    images: Sequence[ShardImage],
+    results: Iterator[_Tried],
+    work: ShardWork,
+    died_before: Sequence[int] | None = None,
+) -> Outcomes:
+    """Put the results of images, each with how often it was tried for it, into one table.
+
+    Args:
+        died_before: How often whoever had begun each image did not come to its end.
+    """
+    rows, tries = zip(*results, strict=True)
+    before = died_before or [0] * len(images)
+    sized = [at_full_size(row, image.full_size) for image, row in zip(images, rows, strict=True)]
+    attempts = [
+        image.tried + died + n for image, died, n in zip(images, before, tries, strict=True)
+    ]
+    names = [image.name for image in images]
+    return Outcomes(
+        join_results(names, sized, work.detector.skeleton),
+        tuple(image.digest for image in images),
+        np.array(attempts, np.int32),
+        np.array([row.seconds for row in rows], np.float32),
+    )
+
+
+def _merge(store: Location, key: str, digests: Sequence[str]) -> None:
+    """Put all that the shard's parts hold into one, and delete these."""
+    results = finished(store, part_names(store, key))
+    places = results.find(digests)
+    if (places < 0).any():  # another attempt has merged and deleted meanwhile
+        raise PartGone(key)
+    if len(results.parts) > 1:
+        merge_parts(store, key, results, places)
+        for name in results.parts:
+            delete_part(store, name)
+
+
+def _batches(images: Sequence[ShardImage], work: ShardWork) -> Iterator[Sequence[ShardImage]]:
+    for start in range(0, len(images), work.batch_length):
+        yield images[start : start + work.batch_length]

@@ -1,0 +1,173 @@
+"""Laws of the work on a shard: whoever dies at it, nothing is lost, doubled or torn."""
+
+import multiprocessing
+import random
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+from made_up_shard import POISON, PROVENANCE, MadeUpDetector, made_up_picture, work_on
+
+from pose_lib.formats.keypoint_store import (
+    finished,
+    open_store,
+    publish,
+    read_keypoints,
+    read_ledger,
+)
+from pose_lib.formats.store_parts import begun_digests, part_names, read_part
+from pose_lib.keypoints import ImageStatus
+
+NAMES = tuple(f"{number:02}.jpg" for number in range(18))
+FORKING = multiprocessing.get_context("forkserver")  # quick, and of a process without threads
+FORKING.set_forkserver_preload(["made_up_shard"])
+N_STORES = 6
+
+
+def test_a_shard_ends_as_one_part_with_every_image_once(store):
+    work_on(store, NAMES)
+    (part,) = part_names(store)
+    assert read_part(store, part).keypoints.filename == NAMES
+    assert_right(store, NAMES)
+    assert set(read_ledger(store).attempts.tolist()) == {1}
+
+
+@pytest.mark.parametrize("batch_length", [1, 5, 18, 100])
+def test_how_long_batches_are_does_not_matter(store, batch_length):
+    work_on(store, NAMES, batch_length=batch_length)
+    assert_right(store, NAMES)
+
+
+def test_a_shard_that_is_done_is_not_worked_on_again(store, tmp_path):
+    work_on(store, NAMES)
+    parts = part_names(store)
+    work_on(store, NAMES, log=tmp_path / "log")
+    assert not (tmp_path / "log").exists()
+    assert part_names(store) == parts
+
+
+def test_killed_at_any_moment_nothing_is_lost_doubled_or_torn(tmp_path):
+    """Kill the worker on a shard, and the one that goes on, at random moments."""
+    rng = random.Random(0)
+    for trial in range(N_STORES):
+        store = tmp_path / f"{trial}.zarr"
+        open_store(store, PROVENANCE)
+        for longest in (0.4, 1.5):
+            kill_at_work(store, rng.uniform(0, longest))
+            assert_parts_are_whole(store)
+        work_on(store, NAMES)
+        assert_right(store, NAMES)
+        assert len(part_names(store)) == 1
+
+
+def test_a_worker_that_dies_costs_one_batch_at_most(store, tmp_path):
+    log = tmp_path / "log"
+    worker = FORKING.Process(
+        target=work_on, args=(store, NAMES), kwargs={"seconds": 0.1, "log": log}
+    )
+    worker.start()
+    while not log.exists() or len(log.read_text().splitlines()) < 7:  # in the second batch
+        time.sleep(0.01)
+    worker.kill()
+    worker.join()
+    done = len(log.read_text().splitlines())
+    log.unlink()
+    work_on(store, NAMES, log=log)
+    assert len(log.read_text().splitlines()) <= len(NAMES) - done + 4
+    assert_right(store, NAMES)
+    assert sorted(set(read_ledger(store).attempts.tolist())) == [1, 2]
+
+
+@pytest.mark.parametrize("end", [signal.SIGABRT, signal.SIGSEGV, signal.SIGKILL])
+def test_a_picture_that_kills_its_process_is_named_and_the_rest_goes_on(store, end):
+    names = (*NAMES, POISON)
+    worker = FORKING.Process(target=work_on, args=(store, names), kwargs={"poison": end})
+    worker.start()
+    worker.join()
+    assert worker.exitcode == -end
+    work_on(store, names, poison=end)  # as Dask does
+    publish(store, names, digests_of(names))
+    ledger = read_ledger(store)
+    assert ledger.status[-1] == ImageStatus.FAILED
+    assert ledger.reason[-1].endswith(f"was ended by {end.name}")
+    assert ledger.attempts[-1] == 3
+    assert_right(store, NAMES)
+
+
+def test_who_fails_and_lives_suspects_no_image(store):
+    def interrupted(name):
+        if name == NAMES[5]:
+            raise KeyboardInterrupt
+        return made_up_picture(name)
+
+    with pytest.raises(KeyboardInterrupt):
+        work_on(store, NAMES, read=interrupted)
+    assert not begun_digests(store, part_names(store))
+    work_on(store, NAMES)
+    assert_right(store, NAMES)
+
+
+def test_two_at_work_on_one_shard_do_no_harm(store):
+    workers = [
+        threading.Thread(target=work_on, args=(store, NAMES), kwargs={"seconds": seconds})
+        for seconds in (0.01, 0.013, 0.02)
+    ]
+    for worker in workers:
+        worker.start()
+        time.sleep(0.05)
+    for worker in workers:
+        worker.join()
+    assert_parts_are_whole(store)
+    assert_right(store, NAMES)
+
+
+def test_a_failure_of_an_earlier_run_is_tried_again_and_one_of_this_run_is_not(store):
+    def failing(_):
+        raise RuntimeError("still so")
+
+    for tried, expected in ((0, 1), (0, 1), (1, 2), (1, 2), (2, 3)):
+        work_on(store, NAMES[:1], read=failing, tried=tried)
+        assert finished(store).attempts.tolist() == [expected]
+
+
+@pytest.fixture
+def store(tmp_path):
+    path = tmp_path / "s.zarr"
+    open_store(path, PROVENANCE)
+    return path
+
+
+def kill_at_work(store, seconds):
+    worker = FORKING.Process(target=work_on, args=(store, NAMES), kwargs={"seconds": 0.01})
+    worker.start()
+    worker.join(seconds)
+    worker.kill()
+    worker.join()
+
+
+def assert_parts_are_whole(store):
+    for name in finished(store).parts:
+        part = read_part(store, name).keypoints
+        for row, filename in enumerate(part.filename):
+            assert_found(part.people(row), filename)
+
+
+def assert_right(store, names):
+    """Publish, and see that every image has the people that are found in it undisturbed."""
+    publish(store, names, digests_of(names))
+    published = read_keypoints(store)
+    assert published.filename == tuple(names)
+    for row, name in enumerate(names):
+        assert_found(published.people(row), name)
+
+
+def assert_found(people, name):
+    expected = MadeUpDetector().detect(made_up_picture(name))
+    np.testing.assert_array_equal(people.keypoints, expected.keypoints)
+    np.testing.assert_array_equal(people.score, expected.score)
+
+
+def digests_of(names):
+    return {name: f"digest-{name}" for name in names}
