@@ -10,14 +10,20 @@ from pose_lib.errors import InputError
 from pose_lib.extraction import ExtractConfig
 from pose_lib.formats.file_names import refuse_escaping_names
 from pose_lib.formats.images import ImageSource
-from pose_lib.formats.keypoint_store import open_store, read_image_root, read_ledger
+from pose_lib.formats.keypoint_store import (
+    finished,
+    known_digests,
+    open_store,
+    read_image_root,
+    read_ledger,
+)
 from pose_lib.formats.locations import Location
 from pose_lib.formats.store_settings import read_settings, record_settings
 from pose_lib.keypoints import ImageStatus
 from pose_lib.ledger import LedgerTable
 from pose_lib.ledger_summary import faulty_rows
-from pose_lib.sharding import Shard, plan_shards
-from tasks.extract import Ledger, Survey, provenance, shard_length
+from pose_lib.sharding import Shard
+from tasks.extract import Ledger, Survey, cut_shards, provenance
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,12 @@ def record_extraction(store: Location, config: ExtractConfig) -> None:
     record_settings(store, config)
 
 
+def nothing_to_retry(store: Location) -> Retried | None:
+    """Return what a retry would, where no image of the store is unreadable or failed."""
+    ledger = read_ledger(store)
+    return None if faulty_rows(ledger) else Retried({}, ledger_of(ledger))
+
+
 @task(name="plan-retry")
 def plan_retry(
     store: Location, config: ExtractConfig, n_workers: int, images: Location | None = None
@@ -84,14 +96,12 @@ def plan_retry(
     refuse_escaping_names(before, store)
     root = _image_root(store, images, tuple(before))
     source = ImageSource(root, tuple(before), max_pixels=config.max_pixels)
+    stamps = {name: stamp for name, (stamp, _) in known_digests(store).items()} | source.stamps()
     now = source.digests()
     known = dict(zip(ledger.filename, ledger.digest, strict=True))
     whole = ImageSource(root, ledger.filename, max_pixels=config.max_pixels)
-    once = {digest: name for name, digest in now.items()}
-    shards = plan_shards(
-        list(once.values()), images_per_shard=shard_length(config), n_workers=n_workers
-    )
-    return Retry(Survey(whole, known | now), shards, before)
+    shards = cut_shards(now, finished(store), config, n_workers)
+    return Retry(Survey(whole, known | now, stamps), shards, before)
 
 
 @task(name="compare-ledgers")
@@ -120,7 +130,7 @@ def _image_root(store: Location, images: Location | None, faulty: tuple[str, ...
             f"the images of {store} are not in {root} any more; if the folder moved, say where it "
             "is by --images DIR"
         )
-    if faulty and not any(_is_there(root, name) for name in faulty):
+    if not any(_is_there(root, name) for name in faulty):
         raise InputError(
             f"of {len(faulty)} images of {store} to try again none is in {root}, such as "
             f"{faulty[0]}; say where they are by --images DIR, or run extract again to drop them"
