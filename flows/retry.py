@@ -8,7 +8,7 @@ from pose_lib.extraction import ExtractConfig
 from pose_lib.formats.locations import Location
 from tasks.faults import refuse_too_many_faults
 from tasks.progress import tell
-from tasks.retry import Retried, plan_retry, recorded_settings, what_became
+from tasks.retry import Retried, nothing_to_retry, plan_retry, recorded_settings, what_became
 from tasks.sole_writer import sole_writer
 
 
@@ -28,6 +28,8 @@ def retry_failed(
     """
     config = config or recorded_settings(store)
     with sole_writer(store, config.wait_seconds) as lease:
+        if nothing := nothing_to_retry(store):
+            return nothing
         retry = plan_retry(store, config, worker_count(), images)
         compute_shards(retry.shards, retry.survey, store, config, lease)
         ledger = publish(retry.survey, store, config, lease)

@@ -196,7 +196,7 @@ def _list_faults(found: "StoreStatus", store: "Location") -> None:
         label = ImageStatus(int(ledger.status[row])).label
         print(f"{_line(ledger.filename[row])}\t{label}\t{_line(ledger.reason[row])}")
     if rows:
-        say(f"{len(rows)} images; poselift retry {store} tries them again")
+        say(f"{len(rows)} of {ledger.n_images} images; poselift retry {store} tries them again")
     else:
         say("no image is unreadable or failed")
 
