@@ -8,6 +8,7 @@ from prefect import flow
 
 from flows.extract import extract_keypoints
 from pose_lib.extraction import ExtractConfig
+from pose_lib.formats.locations import Location
 from tasks.artifacts import show_report
 from tasks.evaluate import check_truth, score_pictures
 from tasks.evaluate_keypoints import facts, log_evaluation, score_store
@@ -17,7 +18,7 @@ from tasks.render import check_model
 
 @flow(name="evaluate-keypoints", flow_run_name="evaluate {store}")
 def evaluate_keypoints(
-    store: Path,
+    store: Location,
     truth: Path,
     out: Path,
     images: Path | None = None,
@@ -48,7 +49,7 @@ def evaluate_keypoints(
 def evaluate_pixels(
     images: str,
     truth: Path,
-    store: Path,
+    store: Location,
     model: str = "bundled",
     config: ExtractConfig = ExtractConfig(),  # noqa: B008 - frozen
     adapt: bool = True,

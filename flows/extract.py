@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from prefect import flow, unmapped
 from prefect.futures import PrefectFutureList, as_completed
 
+from flows.places import Place
 from flows.runner import dask_runner, worker_count
 from pose_lib.extraction import ExtractConfig
 from pose_lib.formats.locations import Location
@@ -31,9 +32,9 @@ from tasks.sole_writer import sole_writer
 @flow(name="extract-keypoints", flow_run_name="extract {images}", task_runner=dask_runner())
 def extract_keypoints(
     images: str,
-    store: Location,
+    store: Place,
     config: ExtractConfig = ExtractConfig(),  # noqa: B008 - frozen
-    overlays: Location | None = None,
+    overlays: Place | None = None,
     overwrite: bool = False,
 ) -> Ledger:
     """Find the people in every image under ``images`` and keep them in the store.
@@ -51,7 +52,7 @@ def extract_keypoints(
         TooManyFaultsError: After all else, if too many images were unreadable or failed.
     """
     with sole_writer(store, config.wait_seconds) as lease:
-        survey = survey_images(images, config)
+        survey = survey_images(images, config, store)
         if overlays is not None:
             check_overlays(survey.source, overlays)
         shards = plan_missing_shards(survey, store, config, worker_count(), overwrite=overwrite)

@@ -1,14 +1,15 @@
 """Flow: photographs in; keypoints, a trained lifter and 3D poses out."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from prefect import flow
 
 from flows.config import PipelineConfig
 from flows.extract import extract_keypoints
+from flows.places import Place
 from flows.render import render_poses
 from flows.train import train
+from pose_lib.formats.locations import Location, location
 from tasks.artifacts import show_summary
 from tasks.export import ExportFormat, export_people
 from tasks.extract import Ledger
@@ -30,7 +31,7 @@ class PipelineResult:
 @flow(name="pose-pipeline", flow_run_name="poses of {images}")
 def pose_pipeline(
     images: str,
-    out: Path,
+    out: Place,
     config: PipelineConfig = PipelineConfig(),  # noqa: B008 - frozen
     overwrite: bool = False,
 ) -> PipelineResult:
@@ -45,14 +46,14 @@ def pose_pipeline(
     """
     store = out / "keypoints.zarr"
     overlays = out / "overlays" if config.overlays else None
-    check_training_data(list(map(Path, config.train_on)))
+    check_training_data(list(map(location, config.train_on)))
     if config.beside:
         check_model(config.beside)
     with sole_writer(store, config.extract.wait_seconds):
         ledger = extract_keypoints(images, store, config.extract, overlays, overwrite)
         for kind in config.exports:
             export_people(store, kind, out / "exports" / kind)
-        trained = train([store, *map(Path, config.train_on)], config.train)
+        trained = train([store, *map(location, config.train_on)], config.train)
         log_ledger(store, trained.run_id)
         rendered = render_poses(
             store, out / "poses", trained.model_uri, config.n_people, config.beside
@@ -63,6 +64,6 @@ def pose_pipeline(
 
 
 @flow(name="export-keypoints", flow_run_name="export {kind}")
-def export_keypoints(store: Path, out: Path, kind: ExportFormat) -> Path:
+def export_keypoints(store: Place, out: Place, kind: ExportFormat) -> Location:
     """Write a store's people into a folder in another format."""
     return export_people(store, kind, out)

@@ -6,6 +6,7 @@ from pathlib import Path
 from prefect import flow
 
 from flows.extract import extract_keypoints
+from flows.places import Place
 from pose_lib.extraction import ExtractConfig
 from tasks.artifacts import show_pictures
 from tasks.faults import refuse_if_nothing_was_read, tell_faults
@@ -23,8 +24,8 @@ from tasks.sole_writer import sole_writer
 
 @flow(name="render-poses", flow_run_name="render with {model}")
 def render_poses(
-    store: Path,
-    out: Path,
+    store: Place,
+    out: Place,
     model: str = "bundled",
     n_people: int = 12,
     beside: str = "",
@@ -51,7 +52,7 @@ def render_poses(
 @flow(name="lift-images", flow_run_name="lift {images}")
 def lift_images(
     images: str,
-    out: Path,
+    out: Place,
     model: str = "bundled",
     n_people: int = 12,
     config: ExtractConfig = ExtractConfig(),  # noqa: B008 - frozen
@@ -74,7 +75,7 @@ def lift_images(
 
 
 @flow(name="lift-openpose", flow_run_name="lift {source}")
-def lift_openpose(source: Path, out: Path, model: str = "bundled", n_people: int = 12) -> Rendered:
+def lift_openpose(source: Path, out: Place, model: str = "bundled", n_people: int = 12) -> Rendered:
     """Go from OpenPose JSON to 3D poses with a lifter that is already trained.
 
     Args:

@@ -7,6 +7,7 @@ from prefect import flow, unmapped
 from prefect.futures import as_completed
 
 from flows.runner import dask_runner
+from pose_lib.formats.locations import Location
 from pose_lib.lifting.sweep import Outcome
 from tasks.progress import report_progress
 from tasks.sweep import plan_sweep, report_sweep, run_trial, tracked_sweep
@@ -15,7 +16,7 @@ from tasks.sweep import plan_sweep, report_sweep, run_trial, tracked_sweep
 @flow(name="sweep", flow_run_name="sweep {file}", task_runner=dask_runner())
 def sweep(
     file: Path,
-    data: Sequence[Path],
+    data: Sequence[Location],
     truth: Path | None = None,
     seeds: Sequence[int] | None = None,
     out: Path | None = None,

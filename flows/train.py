@@ -1,10 +1,10 @@
 """Flow: train a lifter on 2D poses and register it."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from prefect import flow
 
+from pose_lib.formats.locations import Location
 from pose_lib.lifting.config import TrainConfig
 from tasks.artifacts import show_table
 from tasks.train import TrainedLifter, facts, train_lifter
@@ -12,7 +12,7 @@ from tasks.train import TrainedLifter, facts, train_lifter
 
 @flow(name="train-lifter", flow_run_name="train lifter")
 def train(
-    data: Sequence[Path],
+    data: Sequence[Location],
     config: TrainConfig = TrainConfig(),  # noqa: B008 - frozen
     again: bool = False,
 ) -> TrainedLifter:

@@ -3,10 +3,9 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect import artifacts
 
 from pose_lib.formats.keypoint_store import read_ledger
 from pose_lib.formats.ledger_csv import LEDGER_COLUMNS, ledger_rows
@@ -14,6 +13,10 @@ from pose_lib.formats.locations import Location
 from pose_lib.ledger import LedgerTable
 from pose_lib.plots.figures import smaller_png
 from tasks.extract import Ledger
+from tasks.patience import patiently
+
+create_markdown_artifact = patiently(artifacts.create_markdown_artifact)
+create_table_artifact = patiently(artifacts.create_table_artifact)
 
 MAX_PICTURE_BYTES = 100_000
 """Pictures lie inside the page's text, in Prefect's database; full ones go to disk and MLflow."""
@@ -58,7 +61,7 @@ def show_pictures(pictures: Sequence[Picture], *, key: str, title: str) -> None:
     create_markdown_artifact(text, key=key, description=title)
 
 
-def show_summary(ledger: Ledger, training: dict[str, str], overview: Path) -> None:
+def show_summary(ledger: Ledger, training: dict[str, str], overview: Location) -> None:
     """Put the whole run on one page: the ledger, the training, and the people in 3D.
 
     Args:

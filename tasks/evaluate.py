@@ -12,6 +12,7 @@ from pose_lib.errors import InputError
 from pose_lib.formats.images import ImageSource, find_images, mark_output
 from pose_lib.formats.keypoint_store import read_image_root, read_keypoints
 from pose_lib.formats.lifter_truth import read_lifter_truth
+from pose_lib.formats.locations import Location
 from pose_lib.formats.picture_truth import read_picture_truth
 from pose_lib.formats.whole_file import write_whole
 from pose_lib.image_names import match_names
@@ -70,7 +71,7 @@ def check_truth(images: str, truth: Path) -> None:
 
 @task(name="score-pictures", task_run_name="score {store}")
 def score_pictures(
-    store: Path,
+    store: Location,
     truth: Path,
     model: str,
     *,
@@ -110,7 +111,7 @@ def score_pictures(
 
 def _draw_worst(
     folder: Path,
-    store: Path,
+    store: Location,
     names: list[str],
     found: FoundPeople,
     lifted: np.ndarray,

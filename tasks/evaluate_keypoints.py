@@ -23,6 +23,7 @@ from pose_lib.formats.keypoint_store import (
     read_provenance,
 )
 from pose_lib.formats.keypoint_truth import read_keypoint_truth
+from pose_lib.formats.locations import Location
 from pose_lib.formats.sigmas import read_sigmas
 from pose_lib.formats.whole_file import write_whole
 from pose_lib.image_names import match_names
@@ -56,7 +57,7 @@ _NO_PHOTOGRAPHS = (
 
 @task(name="score-keypoints", task_run_name="score {store}")
 def score_store(
-    store: Path, truth: Path, folder: Path, images: Path | None, sigmas: Path | None
+    store: Location, truth: Path, folder: Path, images: Path | None, sigmas: Path | None
 ) -> tuple[dict[str, Any], list[Picture]]:
     """Compare the store's people with the annotated ones and write the report into ``folder``.
 
@@ -92,7 +93,7 @@ def score_store(
 
 
 @task(name="log-evaluation", **PATIENT)
-def log_evaluation(scores: dict[str, Any], store: Path, truth: Path, folder: Path) -> str:
+def log_evaluation(scores: dict[str, Any], store: Location, truth: Path, folder: Path) -> str:
     """Keep the figures and the report in an MLflow run of its own; return the run's id."""
     origin = read_provenance(store)
     with tracked_run(f"{store.name} {truth.name}", experiment=EXPERIMENT) as run:
@@ -130,7 +131,7 @@ def _metrics(scores: dict[str, Any]) -> dict[str, float]:
     return metrics
 
 
-def _reader(store: Path, names: Sequence[str], images: Path | None) -> ReadPicture:
+def _reader(store: Location, names: Sequence[str], images: Path | None) -> ReadPicture:
     """Return what reads an image by its name in the store, from where it is now."""
     root, place_of = read_image_root(store), dict(zip(names, names, strict=True))
     if images is not None:

@@ -16,6 +16,7 @@ from pose_lib.formats.keypoint_store import (
     read_provenance,
     write_shard,
 )
+from pose_lib.formats.locations import Location
 from pose_lib.formats.openpose_json import read_openpose
 from tasks.patience import PATIENT
 
@@ -24,7 +25,7 @@ _IMPORTED = "imported"
 
 
 @task(name="import-openpose", **PATIENT)
-def import_openpose(source: Path, store: Path) -> Path:
+def import_openpose(source: Path, store: Location) -> Location:
     """Write the people of OpenPose JSON, a file or a folder, into a store.
 
     An earlier import in it is replaced.
@@ -39,7 +40,7 @@ def import_openpose(source: Path, store: Path) -> Path:
     return store
 
 
-def _refuse_to_delete_extracted_people(store: Path) -> None:
+def _refuse_to_delete_extracted_people(store: Location) -> None:
     if is_store(store) and read_provenance(store).weights != _IMPORTED:
         raise InputError(
             f"{store} holds people found in images; name another folder for the result"

@@ -8,13 +8,14 @@ import numpy as np
 
 from pose_lib.errors import InputError
 from pose_lib.formats.lifter_folder import save_lifter
+from pose_lib.formats.locations import Location
 from pose_lib.formats.training_poses import read_training_poses
 from pose_lib.lifting.bones import FEWEST_SIGHTINGS
 from pose_lib.lifting.lifter import Lifter
 from pose_lib.lifting.sources import SourceTable, measure_sources, with_tables
 
 
-def measure_proportions(data: Sequence[Path], about: str) -> tuple[SourceTable, ...]:
+def measure_proportions(data: Sequence[Location], about: str) -> tuple[SourceTable, ...]:
     """Measure the sources of 2D poses, those on the same skeleton as one.
 
     Args:

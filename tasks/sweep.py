@@ -14,6 +14,7 @@ from prefect import task
 
 from pose_lib.errors import InputError, SickTrainingError
 from pose_lib.formats.lifter_folder import save_lifter
+from pose_lib.formats.locations import Location
 from pose_lib.formats.pose_truth import read_pose_truth
 from pose_lib.formats.sweep_files import (
     CSV_FILE,
@@ -81,7 +82,7 @@ class PlannedSweep:
 
 @task(name="plan-sweep", task_run_name="plan {file}")
 def plan_sweep(
-    file: Path, data: Sequence[Path], truth: Path | None, seeds: Sequence[int] | None
+    file: Path, data: Sequence[Location], truth: Path | None, seeds: Sequence[int] | None
 ) -> PlannedSweep:
     """Read everything that a sweep needs, so that bad input fails before long work.
 
@@ -111,7 +112,7 @@ def tracked_sweep(planned: PlannedSweep) -> Iterator[str]:
 
 
 @task(name="try-settings", task_run_name="{trial.name}")
-def run_trial(trial: Trial, data: Sequence[Path], truth: Path | None, whole: str) -> Outcome:
+def run_trial(trial: Trial, data: Sequence[Location], truth: Path | None, whole: str) -> Outcome:
     """Train a lifter and score it; of one that is trained already, only what is missing.
 
     A training that its health stops is an outcome like others.

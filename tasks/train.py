@@ -13,6 +13,7 @@ from prefect import task
 
 from pose_lib.errors import InputError, RunFailedError
 from pose_lib.formats.lifter_folder import save_lifter, save_networks
+from pose_lib.formats.locations import Location
 from pose_lib.formats.training_poses import TrainingPoses, read_training_poses
 from pose_lib.lifting.config import TrainConfig
 from pose_lib.lifting.sources import SourceTable, measure_sources
@@ -92,7 +93,7 @@ class TrainedLifter:
 
 
 @task(name="check-training-data")
-def check_training_data(data: Sequence[Path]) -> None:
+def check_training_data(data: Sequence[Location]) -> None:
     """Read 2D poses and ask MLflow for nothing but to fail before long work, not after it."""
     if data:
         read_training_poses(data)
@@ -100,7 +101,9 @@ def check_training_data(data: Sequence[Path]) -> None:
 
 
 @task(name="train-lifter")
-def train_lifter(data: Sequence[Path], config: TrainConfig, again: bool = False) -> TrainedLifter:
+def train_lifter(
+    data: Sequence[Location], config: TrainConfig, again: bool = False
+) -> TrainedLifter:
     """Train the GAN and its lifter on 2D poses, store both networks, register the lifter.
 
     An interrupted training with the same data and settings goes on from its checkpoint in the

@@ -10,7 +10,15 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.commands.options import ConfigFile, Json, Model, Store, Workers, pipeline_settings
+from flows.commands.options import (
+    ConfigFile,
+    Json,
+    LocalOut,
+    Model,
+    Store,
+    Workers,
+    pipeline_settings,
+)
 from flows.console import rounded, say, show_summary, show_table
 from flows.session import session, session_with_workers
 from tasks.workspace import current_workspace, make_folder
@@ -48,9 +56,7 @@ def evaluate_keypoints(
             metavar="DIR",
         ),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the report.", metavar="DIR")] = Path(
-        "keypoint-report"
-    ),
+    out: LocalOut = Path("keypoint-report"),
     sigmas: Annotated[
         Path | None,
         typer.Option(
@@ -64,9 +70,9 @@ def evaluate_keypoints(
         from flows.evaluate import evaluate_keypoints as evaluate
 
         scores = evaluate(
-            store.absolute(),
+            store,
             truth.absolute(),
-            out.absolute(),
+            out,
             images.absolute() if images else None,
             sigmas.absolute() if sigmas else None,
         )

@@ -11,16 +11,54 @@ from pose_lib.errors import InputError
 if TYPE_CHECKING:
     from flows.config import PipelineConfig
     from pose_lib.extraction import ExtractConfig
+    from pose_lib.formats.locations import Location
     from pose_lib.person_choice import PersonChoice
+
+
+def place(text: str) -> "Location":
+    """Return the path that a text names, here or at a URL whose storage answers.
+
+    What commands say is a ``Path`` is a ``UPath`` then, as Typer knows no unions.
+    """
+    from pose_lib.formats.locations import check_storage, location
+
+    try:
+        path = location(text)
+        check_storage(path)
+    except InputError as error:  # a ValueError, of which Typer would tell the text alone
+        raise typer.BadParameter(str(error)) from error
+    return path
+
+
+def local_place(text: str) -> Path:
+    """Return the path that a text names on this machine."""
+    if "://" in str(text):
+        raise typer.BadParameter(f"{text} must be a folder of this machine, not a URL")
+    return Path(text).absolute()
+
 
 Images = Annotated[
     str,
     typer.Argument(
-        help="Folder (searched to all depths), glob pattern, list of images (.txt), image or video."
+        help="Folder (searched to all depths), glob pattern, list of images (.txt), image or "
+        "video; or a URL of these, such as s3://bucket/photos."
     ),
 ]
-Store = Annotated[Path, typer.Argument(help="Keypoint store (zarr).", metavar="S.zarr")]
-Out = Annotated[Path, typer.Option(help="Folder for the results.", metavar="DIR")]
+Store = Annotated[
+    Path, typer.Argument(help="Keypoint store (zarr).", metavar="S.zarr", parser=place)
+]
+Out = Annotated[
+    Path, typer.Option(help="Folder for the results, or its URL.", metavar="DIR", parser=place)
+]
+LocalOut = Annotated[
+    Path, typer.Option(help="Folder for the results.", metavar="DIR", parser=local_place)
+]
+Data = Annotated[
+    list[Path],
+    typer.Argument(
+        help="Stores, folders of npy pairs or OpenPose JSON, MPII .mat or .npz.", parser=place
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
 ConfigFile = Annotated[
     Path | None,
@@ -96,7 +134,7 @@ def pipeline_settings(
 
     settings = read_config(file, PipelineConfig) if file else PipelineConfig()
     if train_on:
-        settings = replace(settings, train_on=tuple(str(path.absolute()) for path in train_on))
+        settings = replace(settings, train_on=tuple(map(str, train_on)))
     if people is not None:
         settings = replace(settings, n_people=people)
     if seed is not None:

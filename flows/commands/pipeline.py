@@ -13,6 +13,7 @@ from flows.commands.options import (
     Annotations,
     Choose,
     ConfigFile,
+    Data,
     Images,
     InputHeight,
     Json,
@@ -26,6 +27,7 @@ from flows.commands.options import (
     Wait,
     Workers,
     pipeline_settings,
+    place,
 )
 from flows.console import rounded, show_summary, show_values
 from flows.session import session, session_with_workers
@@ -50,7 +52,7 @@ def demo(out: Out = Path("poselift-demo"), as_json: Json = False) -> None:
         from flows.demo import demo_config, demo_images
         from flows.pipeline import pose_pipeline
 
-        result = pose_pipeline(demo_images(), out.absolute(), demo_config())
+        result = pose_pipeline(demo_images(), out, demo_config())
     _show_result(result, out, as_json)
     if not as_json:
         print("\nThe lifter trained here saw 2,000 poses for less than a minute: a demo model.")
@@ -62,7 +64,10 @@ def run(
     out: Out,
     config: ConfigFile = None,
     train_on: Annotated[
-        list[Path] | None, typer.Option(help="More 2D poses to train on; may be repeated.")
+        list[Path] | None,
+        typer.Option(
+            help="More 2D poses to train on; may be repeated.", metavar="DATA", parser=place
+        ),
     ] = None,
     people: NPeople = None,
     input_height: InputHeight = None,
@@ -94,15 +99,21 @@ def run(
     with session_with_workers(workers):
         from flows.pipeline import pose_pipeline
 
-        result = pose_pipeline(images, out.absolute(), settings, overwrite)
+        result = pose_pipeline(images, out, settings, overwrite)
     _show_result(result, out, as_json)
 
 
 def extract(
     images: Images,
-    store: Annotated[Path, typer.Option(help="Keypoint store to make or go on with.")],
+    store: Annotated[
+        Path,
+        typer.Option(help="Keypoint store to make or go on with.", metavar="S.zarr", parser=place),
+    ],
     overlays: Annotated[
-        Path | None, typer.Option(help="Folder for the images with skeletons drawn over.")
+        Path | None,
+        typer.Option(
+            help="Folder for the images with skeletons drawn over.", metavar="DIR", parser=place
+        ),
     ] = None,
     config: ConfigFile = None,
     input_height: InputHeight = None,
@@ -126,8 +137,7 @@ def extract(
     with session_with_workers(workers):
         from flows.extract import extract_keypoints
 
-        drawn = overlays.absolute() if overlays else None
-        ledger = extract_keypoints(images, store.absolute(), settings, drawn, overwrite)
+        ledger = extract_keypoints(images, store, settings, overlays, overwrite)
     show_values(
         f"{store}", {"images": ledger.images, "people": ledger.people} | ledger.counts, as_json
     )
@@ -146,28 +156,29 @@ def export(
         from flows.pipeline import export_keypoints
         from tasks.export import ExportFormat
 
-        written = export_keypoints(store.absolute(), out.absolute(), ExportFormat(to.value))
+        written = export_keypoints(store, out, ExportFormat(to.value))
     show_values("Exported", {"format": to.value, "written": str(written)}, as_json)
 
 
 def train(
-    data: Annotated[
-        list[Path],
-        typer.Argument(help="Stores, folders of npy pairs or OpenPose JSON, MPII .mat or .npz."),
-    ],
+    data: Data,
     config: ConfigFile = None,
     seed: Seed = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Train anew what is trained and registered already.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Train the GAN and its lifter on 2D poses alone; the lifter becomes the champion.
 
-    An interrupted training goes on from its checkpoint.
+    An interrupted training goes on from its checkpoint; a finished one of the same data and
+    settings is not trained again.
     """
     settings = pipeline_settings(config, seed=seed).train
     with session():
         from flows.train import train as train_flow
 
-        trained = train_flow([path.absolute() for path in data], settings)
+        trained = train_flow(data, settings, again)
     show_values("Trained", asdict(trained), as_json)
 
 
@@ -190,24 +201,23 @@ def lift(
     from pose_lib.formats.keypoint_store import is_store
     from pose_lib.formats.openpose_json import holds_openpose
 
-    path, n_people = Path(source).absolute(), people or 0
+    path, n_people = place(source), people or 0
     settings = pipeline_settings(config).extract
-    folder = out.absolute()
     if path.suffix == ".zarr" or is_store(path):
         with session():
             from flows.render import render_poses
 
-            rendered = render_poses(path, folder / "poses", model, n_people)
-    elif holds_openpose(path):
+            rendered = render_poses(path, out / "poses", model, n_people)
+    elif isinstance(path, Path) and holds_openpose(path):
         with session():
             from flows.render import lift_openpose
 
-            rendered = lift_openpose(path, folder, model, n_people)
+            rendered = lift_openpose(path, out, model, n_people)
     else:
         with session_with_workers(workers):
             from flows.render import lift_images
 
-            rendered = lift_images(source, folder, model, n_people, settings)
+            rendered = lift_images(source, out, model, n_people, settings)
     show_values("3D poses", asdict(rendered), as_json)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.commands.options import Json, Model
+from flows.commands.options import Data, Json, Model, local_place
 from flows.console import show_table
 
 if TYPE_CHECKING:
@@ -15,15 +15,14 @@ if TYPE_CHECKING:
 
 
 def proportions(
-    data: Annotated[
-        list[Path],
-        typer.Argument(help="Stores, folders of npy pairs or OpenPose JSON, MPII .mat or .npz."),
-    ],
+    data: Data,
     model: Model = "bundled",
     save_to: Annotated[
         Path | None,
         typer.Option(
-            help="Write the model there with what was measured, for single photos.", metavar="DIR"
+            help="Write the model there with what was measured, for single photos.",
+            metavar="DIR",
+            parser=local_place,
         ),
     ] = None,
     about: Annotated[
@@ -39,9 +38,9 @@ def proportions(
     from tasks.registry import fetch_lifter
 
     lifter = fetch_lifter(model)
-    tables = measure_proportions([path.absolute() for path in data], about)
+    tables = measure_proportions(data, about)
     if save_to is not None:
-        save_with_tables(lifter, tables, save_to.absolute())
+        save_with_tables(lifter, tables, save_to)
     if as_json:
         saved = str(save_to) if save_to else None
         known = {name: of["lengths"] for name, of in _plain(lifter.sources).items()}

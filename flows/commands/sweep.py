@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.commands.options import Json, Workers
+from flows.commands.options import Data, Json, Workers, local_place
 from flows.console import say, show_table
 from flows.session import session_with_workers
 from pose_lib.errors import InputError
@@ -22,10 +22,7 @@ def sweep(
     file: Annotated[
         Path, typer.Argument(help="TOML file with the variants.", metavar="SWEEP.toml")
     ],
-    data: Annotated[
-        list[Path],
-        typer.Argument(help="Stores, folders of npy pairs or OpenPose JSON, MPII .mat or .npz."),
-    ],
+    data: Data,
     truth: Annotated[
         Path | None,
         typer.Option(help="3D truth to score against; it is never trained on.", metavar="F.npz"),
@@ -35,7 +32,8 @@ def sweep(
         typer.Option(help="Seeds in place of the file's, such as 0,1,2.", metavar="LIST"),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for table and figure.", metavar="DIR")
+        Path | None,
+        typer.Option(help="Folder for table and figure.", metavar="DIR", parser=local_place),
     ] = None,
     workers: Workers = None,
     as_json: Json = False,
@@ -53,10 +51,10 @@ def sweep(
 
         outcomes = sweep_flow(
             file.absolute(),
-            [path.absolute() for path in data],
+            data,
             truth.absolute() if truth else None,
             chosen,
-            out.absolute() if out else None,
+            out,
         )
     if as_json:
         print(json.dumps([_plain(outcome) for outcome in outcomes]))

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from pose_lib.convert import convert_keypoints
 from pose_lib.errors import InputError
 from pose_lib.formats.keypoint_store import is_store, read_keypoints
+from pose_lib.formats.locations import Location, location
 from pose_lib.formats.mpii import read_mpii
 from pose_lib.formats.npy_pair import KEYPOINTS_FILE, read_npy_pair
 from pose_lib.formats.openpose_json import read_openpose
@@ -61,7 +62,7 @@ class TrainingPoses:
         return {name: self.poses[of_pose == name] for name in dict.fromkeys(names)}
 
 
-def read_training_poses(sources: Sequence[Path]) -> TrainingPoses:
+def read_training_poses(sources: Sequence[str | Location]) -> TrainingPoses:
     """Read people from stores, npy pairs, OpenPose JSON and MPII annotations, in the order given.
 
     People of whom no joint of BODY_15 was found are left out.
@@ -69,7 +70,7 @@ def read_training_poses(sources: Sequence[Path]) -> TrainingPoses:
     Raises:
         InputError: If a source is none of these, or there is not one pose in all of them.
     """
-    read = [_read_poses(Path(source)) for source in sources]
+    read = [_read_poses(location(source)) for source in sources]
     parts = [poses[(poses[..., 2] > 0).any(-1)] for poses, _ in read]
     if not sum(map(len, parts)):
         named = ", ".join(map(str, sources)) or "no source"
@@ -79,19 +80,21 @@ def read_training_poses(sources: Sequence[Path]) -> TrainingPoses:
     return TrainingPoses(np.concatenate(parts), counts, skeletons)
 
 
-def _read_poses(source: Path) -> tuple[Float[np.ndarray, "pose 15 3"], Skeleton]:
+def _read_poses(source: Location) -> tuple[Float[np.ndarray, "pose 15 3"], Skeleton]:
     """Return a source's poses, and the skeleton that they were found or annotated on."""
     if not source.exists():
         raise InputError(f"there is no training data at {source}; accepted is {ACCEPTED}")
-    if source.suffix.lower() in (".mat", ".npz"):
+    if isinstance(source, Path) and source.suffix.lower() in (".mat", ".npz"):
         return convert_keypoints(read_mpii(source), MPII_16, BODY_15), MPII_16
     people = _read_people(source)
     return convert_keypoints(people.keypoints, people.skeleton, BODY_15), people.skeleton
 
 
-def _read_people(source: Path) -> Keypoints:
+def _read_people(source: Location) -> Keypoints:
     if is_store(source):
         return read_keypoints(source).only_chosen()
+    if not isinstance(source, Path):
+        raise InputError(f"{source} is no keypoint store; fetch other training data first")
     if (source / KEYPOINTS_FILE).exists():
         return read_npy_pair(source)
     if source.suffix.lower() == ".json" or any(source.rglob("*.json")):
