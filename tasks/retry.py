@@ -23,7 +23,7 @@ from pose_lib.keypoints import ImageStatus
 from pose_lib.ledger import LedgerTable
 from pose_lib.ledger_summary import faulty_rows
 from pose_lib.sharding import Shard
-from tasks.extract import Ledger, Survey, cut_shards, provenance
+from tasks.extract import Ledger, Survey, cut_shards, ledger_of, provenance
 
 
 @dataclass(frozen=True)
