@@ -3,9 +3,9 @@
 from prefect import flow
 
 from flows.extract import compute_shards, publish
+from flows.places import Place
 from flows.runner import dask_runner, worker_count
 from pose_lib.extraction import ExtractConfig
-from pose_lib.formats.locations import Location
 from tasks.faults import refuse_too_many_faults
 from tasks.progress import tell
 from tasks.retry import Retried, nothing_to_retry, plan_retry, recorded_settings, what_became
@@ -14,7 +14,7 @@ from tasks.sole_writer import sole_writer
 
 @flow(name="retry-failed", flow_run_name="retry {store}", task_runner=dask_runner())
 def retry_failed(
-    store: Location, images: Location | None = None, config: ExtractConfig | None = None
+    store: Place, images: Place | None = None, config: ExtractConfig | None = None
 ) -> Retried:
     """Try the unreadable and failed images of a store again, and touch no other.
 

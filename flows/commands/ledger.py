@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.commands.options import (
+    Cluster,
     ConfigFile,
     Json,
     MaxFailedShare,
@@ -16,6 +17,7 @@ from flows.commands.options import (
     Wait,
     Workers,
     pipeline_settings,
+    place,
     with_limits,
 )
 from flows.console import rounded, say, show_summary, show_table
@@ -47,51 +49,50 @@ def status(
 
     While a run goes on: how far it is, and who it is.
     """
-    from pose_lib.formats.locations import location
     from pose_lib.formats.store_status import read_status
 
-    place = location(str(store))
-    found = read_status(place)
+    found = read_status(store)
     if table is not None:
-        _write_csv(found, table, place)
+        _write_csv(found, table, store)
     if as_json:
         print(json.dumps(_as_json(found)))
     elif failed:
-        _list_faults(found, place)
+        _list_faults(found, store)
     else:
-        _show(found, place)
+        _show(found, store)
 
 
 def retry(
     store: Store,
     images: Annotated[
-        str | None,
-        typer.Option(help="Where the images are now, if their folder moved.", metavar="DIR"),
+        Path | None,
+        typer.Option(
+            help="Where the images are now, if their folder moved.", metavar="DIR", parser=place
+        ),
     ] = None,
     config: ConfigFile = None,
     max_failed_share: MaxFailedShare = None,
     wait: Wait = None,
     workers: Workers = None,
+    cluster: Cluster = None,
     as_json: Json = False,
 ) -> None:
     """Try the unreadable and failed images of a store again, with its settings, and no other.
 
     Other settings than the store's may come from a file, such as a higher limit on pixels.
     """
-    from pose_lib.formats.locations import location
     from tasks.retry import recorded_settings
 
-    place = location(str(store))
-    settings = pipeline_settings(config).extract if config else recorded_settings(place)
+    settings = pipeline_settings(config).extract if config else recorded_settings(store)
     settings = with_limits(settings, max_failed_share, wait)
-    with session_with_workers(workers):
+    with session_with_workers(workers, cluster):
         from flows.retry import retry_failed
 
-        retried = retry_failed(place, location(images) if images else None, settings)
+        retried = retry_failed(store, images, settings)
     if as_json:
         print(json.dumps(asdict(retried) | {"mended": retried.mended}))
     else:
-        _show_retried(retried, place)
+        _show_retried(retried, store)
 
 
 def _as_json(found: "StoreStatus") -> dict[str, Any]:
