@@ -1,7 +1,8 @@
 """Reading what is published in a keypoint store."""
 
 import bisect
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,7 +43,7 @@ def read_ledger(path: str | Location) -> LedgerTable:
     Raises:
         InputError: As `read_keypoints`.
     """
-    return _read_whole(path, _ledger)
+    return _read_whole(path, ledger_in)
 
 
 def known_digests(path: str | Location) -> Mapping[str, tuple[str, str]]:
@@ -87,14 +88,21 @@ def _read_whole(path: str | Location, read: Callable[[zarr.Group], T]) -> T:
     return found
 
 
-def _ledger(store: zarr.Group) -> LedgerTable:
+def ledger_in(
+    store: zarr.Group, names: Sequence[str] | None = None, digests: Sequence[str] | None = None
+) -> LedgerTable:
+    """Read the ledger in an opened store.
+
+    Args:
+        names: What the first column holds, where that is known; and ``digests`` the last one.
+    """
     return LedgerTable(
-        filename=read_text(store, "images/filename"),
+        filename=read_text(store, "images/filename") if names is None else tuple(names),
         status=read_status(store),
-        reason=read_text(store, "images/reason"),
+        reason=tuple(map(sys.intern, read_text(store, "images/reason"))),
         attempts=read_attempts(store),
         seconds=read_array(store, "images/seconds"),
-        digest=read_text(store, "images/digest"),
+        digest=read_text(store, "images/digest") if digests is None else tuple(digests),
         n_people=len(read_array(store, "people/score")),
     )
 
@@ -113,8 +121,14 @@ class _KnownDigests(Mapping[str, tuple[str, str]]):
         if not len(self._stamp):
             self._name = self._name[:0]
         self._next = 0
+        self._last: tuple[str, tuple[str, str]] | None = None
 
     def __getitem__(self, name: str) -> tuple[str, str]:
+        if self._last is None or self._last[0] != name:  # most are asked for, then looked up
+            self._last = name, self._look_up(name)
+        return self._last[1]
+
+    def _look_up(self, name: str) -> tuple[str, str]:
         row = self._next
         if row >= len(self._name) or self._name[row] != name:
             row = bisect.bisect_left(self._name, name)

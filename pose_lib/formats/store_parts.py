@@ -237,7 +237,7 @@ def _index(root: zarr.Group, name: str) -> _Index | None:
         index = _Index(
             name,
             _ascii(read_text(part, "images/digest")),
-            read_status(part),
+            read_status(part).astype(np.int8),
             read_attempts(part),
         )
     except (KeyError, ValueError, FileNotFoundError):
@@ -250,19 +250,20 @@ def _index(root: zarr.Group, name: str) -> _Index | None:
 def _best(indices: Sequence[_Index]) -> Results:
     counts = [len(index.digest) for index in indices]
     digest = np.concatenate([np.empty(0, "S1"), *(index.digest for index in indices)])
-    status = np.concatenate([np.empty(0, int), *(index.status for index in indices)])
-    attempts = np.concatenate([np.empty(0, int), *(index.attempts for index in indices)])
-    row = np.concatenate([np.empty(0, int), *(np.arange(count) for count in counts)])
-    part = np.repeat(np.arange(len(indices)), counts)
+    status = np.concatenate([np.empty(0, np.int8), *(index.status for index in indices)])
+    attempts = np.concatenate([np.empty(0, np.int32), *(index.attempts for index in indices)])
+    row = np.concatenate([np.empty(0, np.int32), *(np.arange(n, dtype=np.int32) for n in counts)])
+    part = np.repeat(np.arange(len(indices), dtype=np.int32), counts)
 
-    by_merit = np.lexsort((-attempts, status))  # of two failures the one that knows of the other
-    order = by_merit[np.argsort(digest[by_merit], kind="stable")]
+    order = np.lexsort((-attempts, status))  # of two failures the one that knows of the other
+    order = order[np.argsort(digest[order], kind="stable")]
+    digest = digest[order]
     first = np.ones(len(order), bool)
-    first[1:] = digest[order[1:]] != digest[order[:-1]]
+    first[1:] = digest[1:] != digest[:-1]
     best = order[first]
     names = tuple(index.name for index in indices)
-    return Results(names, digest[best], part[best], row[best], status[best], attempts[best])
+    return Results(names, digest[first], part[best], row[best], status[best], attempts[best])
 
 
 def _ascii(digests: Sequence[str]) -> np.ndarray:
-    return np.array([digest.encode("ascii") for digest in digests], dtype=np.bytes_)
+    return np.array(digests, dtype=np.bytes_)

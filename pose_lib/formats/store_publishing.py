@@ -20,7 +20,7 @@ from pose_lib.formats.keypoint_arrays import (
 from pose_lib.formats.locations import Location
 from pose_lib.formats.part_gathering import gather_blocks, merge_parts
 from pose_lib.formats.person_choice import apply_choice, check_choice, choice_record, choice_source
-from pose_lib.formats.published_store import read_keypoints, read_ledger
+from pose_lib.formats.published_store import ledger_in, read_keypoints
 from pose_lib.formats.store_parts import (
     PartGone,
     Results,
@@ -120,7 +120,7 @@ def _publish(
             _finish_publishing(store, _chosen(store, choice), choice)
     for name in set(part_names(path)) - _parts_of(results, places):
         delete_part(path, name)
-    return read_ledger(path)
+    return ledger_in(store, names, wanted)
 
 
 def _parts_of(results: Results, places: Int[np.ndarray, "image"]) -> set[str]:
@@ -134,7 +134,10 @@ def _seal(
     """Return a hash of all that is published, so that publishing it again can be left out."""
     seal = blake2b(_EDITION.encode(), digest_size=16)
     for column in (*columns, sorted(_parts_of(results, places))):
-        seal.update("\n".join(column).encode("utf-8", "surrogatepass") + b"\0")
+        for start in range(0, len(column), CHUNK_ROWS):
+            text = "\n".join(column[start : start + CHUNK_ROWS])
+            seal.update(text.encode("utf-8", "surrogatepass") + b"\0")
+        seal.update(b"\0")
     found = places[places >= 0]
     _, part = np.unique(results.part[found], return_inverse=True)  # for others are deleted
     for numbers in (places < 0, part, results.row[found]):
