@@ -57,13 +57,14 @@ def refuse_strange_names(names: Iterable[str], folder: str | Path | UPath) -> No
         )
 
 
-def fitting_name(name: str) -> str:
+def fitting_name(name: str, *, ending: str = "") -> str:
     """Return the name with parts that no file system takes cut, and told apart by a hash.
 
-    What stays of such a part are its beginning and its last suffix.
+    What stays of such a part are its beginning and its suffix, or the ending where it has that.
     """
     return "/".join(
-        part if len(part.encode()) <= _MOST_BYTES else _shortened(part) for part in name.split("/")
+        part if len(part.encode()) <= _MOST_BYTES else _shortened(part, ending)
+        for part in name.split("/")
     )
 
 
@@ -75,9 +76,10 @@ def spreadsheet_name(name: str) -> str:
     return f"./{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else name
 
 
-def _shortened(part: str) -> str:
+def _shortened(part: str, ending: str) -> str:
     digest = blake2b(part.encode(), digest_size=8).hexdigest()
-    tail = f"~{digest}{PurePosixPath(part).suffix[-20:]}"
+    kept = ending if ending and part.endswith(ending) else PurePosixPath(part).suffix[-20:]
+    tail = f"~{digest}{kept}"
     beginning = part.encode()[: _MOST_BYTES - len(tail.encode())]
     return beginning.decode(errors="ignore") + tail
 

@@ -58,7 +58,8 @@ def write_openpose(
     Args:
         lifted: x, y, z and confidence of every person, for ``pose_keypoints_3d``.
     """
-    names = [fitting_name(name) for name in json_names(keypoints.filename)]
+    refuse_escaping_names(keypoints.filename, folder)
+    names = [fitting_name(name, ending=SUFFIX) for name in json_names(keypoints.filename)]
     documents = (_document(keypoints, row, lifted) for row in range(len(names)))
     contents = (json.dumps(document).encode() for document in documents)
     write_all_inside(folder, zip(names, contents, strict=True))
@@ -213,7 +214,10 @@ def _recognize(
     named = {image.facts["skeleton"] for image in images if "skeleton" in image.facts}
     counts = {len(numbers) for numbers in people} - {0}
     if len(named) == 1:
-        return skeleton_named(str(named.pop()))
+        try:
+            return skeleton_named(str(named.pop()))
+        except InputError as error:
+            raise InputError(f"{source}: {error}") from error
     if len(named) > 1 or len(counts) > 1:
         found = sorted(named) or f"{sorted(counts)} values a person"
         raise InputError(f"{source}: the files do not agree on their skeleton: {found}")
