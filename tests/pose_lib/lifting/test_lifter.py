@@ -95,7 +95,7 @@ def test_too_few_people_tell_no_proportions(lifter, poses):
         lifter.adapted(poses[:20])
 
 
-@pytest.mark.parametrize(("noisy", "adapt", "limit"), [(False, True, 44), (True, False, 64)])
+@pytest.mark.parametrize(("noisy", "adapt", "limit"), [(False, True, 36), (True, False, 56)])
 def test_the_bundled_lifter_lifts_people_it_has_never_seen(shared, noisy, adapt, limit):
     truth = read_pose_truth(shared / "data/mocap/eval_val_2d3d.npz")
     poses = truth.noisy if noisy else truth.clean
