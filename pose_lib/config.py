@@ -16,6 +16,8 @@ from pose_lib.formats.reading import read_toml
 
 Config = TypeVar("Config")
 
+_INTEGER_BITS = 63  # as TOML promises; Python's parser takes integers of any length
+
 
 def read_config(path: Path, kind: type[Config]) -> Config:
     """Read a TOML file into a config dataclass; tables fill nested dataclasses.
@@ -92,8 +94,12 @@ def _value(value: Any, kind: Any, where: str) -> Any:
     if isinstance(kind, type) and issubclass(kind, Enum):
         return _choice(value, kind, where)
     allowed = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
+    if isinstance(value, int) and value.bit_length() > _INTEGER_BITS:
+        raise InputError(f"{where}: a number of {value.bit_length()} bits is far too large")
     if float in allowed and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if isinstance(value, str) and "\0" in value:
+        raise InputError(f"{where}: a text with a letter of code 0")
     if Path in allowed and isinstance(value, str):
         return Path(value)
     plain = tuple(item for item in allowed if isinstance(item, type))

@@ -4,9 +4,10 @@
 last. ``generator.safetensors`` and ``discriminator.safetensors`` hold the networks of the GAN.
 """
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from safetensors.torch import save as tensor_bytes
 from torch import nn
 
 from pose_lib.errors import InputError
+from pose_lib.formats.reading import making_sense, read_json
 from pose_lib.formats.whole_file import write_whole
 from pose_lib.lifting.lifter import Lifter
 from pose_lib.lifting.networks import Regressor
@@ -29,7 +31,7 @@ from pose_lib.skeleton import BODY_15
 SCHEMA = "poselift-lifter/2"
 WEIGHTS, DESCRIPTION = "lifter.safetensors", "lifter.json"
 
-_OTHER_CONTENT = (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, AttributeError)
+_MAX_DESCRIPTION_BYTES = 1 << 22  # of some kB, more where the origin tells much
 
 
 def save_lifter(lifter: Lifter, folder: Path, *, half: bool = False) -> None:
@@ -72,19 +74,16 @@ def load_lifter(folder: Path) -> Lifter:
             f"{folder / WEIGHTS} is damaged: its hash is not that in {DESCRIPTION}; "
             "copy the folder again"
         )
-    try:
+    with making_sense(folder, "a lifter that this version knows"), _reading_tensors():
         regressor = _regressor(content, description["width"])
         told = description["proportions"]
         proportions = torch.tensor([told[kind] for kind in TOLD_KINDS]) if told else None
         sources = from_plain(description.get("sources", {}))
         return Lifter(regressor, proportions, description["origin"], sources)
-    except _OTHER_CONTENT as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{folder} holds no lifter that this version knows: {reason}") from error
 
 
 def bundled_lifter() -> Lifter:
-    """Return the lifter that comes with the package, trained on MPII's 2D annotations."""
+    """Return the lifter that comes with the package, trained on 2D poses of MPII and CMU."""
     with as_file(files("pose_lib") / "data" / "lifter") as folder:
         return load_lifter(folder)
 
@@ -100,8 +99,20 @@ def save_networks(
         write_whole(folder / f"{name}.safetensors", tensor_bytes(tensors))
 
 
+@contextlib.contextmanager
+def _reading_tensors() -> Iterator[None]:
+    """Raise a ValueError where tensors are damaged or of other shapes than the network's."""
+    try:
+        yield
+    except (SafetensorError, RuntimeError) as error:
+        raise ValueError(str(error)) from error
+
+
 def _regressor(content: bytes, width: int) -> Regressor:
     weights = {name: value.float() for name, value in load_tensors(content).items()}
+    # Before there is memory for a network of a width that the weights do not have.
+    if type(width) is not int or width < 2 or len(weights["first.weight"]) != width // 2:
+        raise ValueError(f"its weights are not {width!r} wide")
     regressor = Regressor(weights["table"], width, torch.Generator())
     regressor.load_state_dict(weights)
     return regressor.requires_grad_(False)
@@ -109,11 +120,9 @@ def _regressor(content: bytes, width: int) -> Regressor:
 
 def _read_description(folder: Path) -> dict[str, Any]:
     path = folder / DESCRIPTION
-    content = _read_bytes(path, "lifter")
-    try:
-        description = json.loads(content)
-    except ValueError as error:
-        raise InputError(f"{path} is damaged ({error}); copy the folder again") from error
+    description = read_json(
+        path, "lifter", max_bytes=_MAX_DESCRIPTION_BYTES, remedy="copy the folder again"
+    )
     if not isinstance(description, dict) or description.get("schema") != SCHEMA:
         raise InputError(
             f"{path} describes no lifter of schema {SCHEMA}; one of another version of this "

@@ -25,7 +25,8 @@ MAX_BYTES = 1 << 30
 """MPII's file has some tens of MB."""
 MAX_UNPACKING = 100
 """Many small matrices pack well, to a tenth or a twentieth; deflate can reach a thousandth."""
-FREELY_UNPACKED_BYTES = 1 << 26
+FREELY_UNPACKED_BYTES = 1 << 24
+"""What a variable may unpack to, however well it is packed."""
 MAX_DEPTH = 32
 """MPII's structs lie six deep; nobody can look into thirty."""
 MAX_FIELDS = 1000

@@ -16,6 +16,7 @@ from zarr.storage import FsspecStore
 from pose_lib.errors import InputError
 from pose_lib.formats.lease_files import LEASE_SUFFIX
 from pose_lib.formats.locations import Location, is_remote, location
+from pose_lib.formats.reading import MISSHAPEN
 from pose_lib.skeleton import Skeleton, skeleton_named
 
 SCHEMA = "poselift-keypoints/1"
@@ -117,7 +118,7 @@ def open_root(path: str | Location, mode: Literal["r", "r+"] = "r") -> zarr.Grou
         raise InputError(f"there is no keypoint store at {path}; `poselift extract` makes one")
     try:
         store = zarr.open_group(_zarr_place(path), mode=mode)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, RecursionError, *MISSHAPEN) as error:
         raise InputError(
             f"{path} is there but is no keypoint store; choose another path"
         ) from error

@@ -12,12 +12,15 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as tensor_bytes
 
 from pose_lib.errors import InputError
+from pose_lib.formats.reading import MISSHAPEN
 from pose_lib.formats.whole_file import write_whole
 from pose_lib.lifting.train import Checkpoint
 
 CHECKPOINT_SCHEMA = "poselift-checkpoint/3"
 """Of another number whenever the networks change: a training only goes on with its own."""
 CHECKPOINT, EARLIER = "checkpoint.safetensors", "checkpoint.earlier.safetensors"
+
+_DAMAGE = (OSError, SafetensorError, RuntimeError, *MISSHAPEN)  # RuntimeError: nested too deep
 
 _NEXT = "checkpoint.next.safetensors"
 _NO_HASH = 64 * b"0"
@@ -71,7 +74,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         tensors, header = load_tensors(content), _header(content)
         values = json.loads(header["values"])
         schema = values.pop("schema", None)
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
+    except _DAMAGE as error:
         raise InputError(f"{path} is damaged ({error}), so it is not gone on with") from error
     if schema != CHECKPOINT_SCHEMA:
         raise InputError(f"{path} is no {CHECKPOINT_SCHEMA}, so it is not gone on with")

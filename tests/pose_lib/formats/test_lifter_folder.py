@@ -61,7 +61,7 @@ def test_a_lifter_stored_before_there_were_sources_knows_of_none(lifter, tmp_pat
 def test_broken_sources_are_refused_with_the_folder(lifter, tmp_path, sources):
     save_lifter(lifter, tmp_path)
     change_description(tmp_path, lambda description: description.update(sources=sources))
-    with pytest.raises(InputError, match="holds no lifter that this version knows"):
+    with pytest.raises(InputError, match="not a lifter that this version knows"):
         load_lifter(tmp_path)
 
 

@@ -134,7 +134,7 @@ def test_real_openpose_output_is_recognized(shared):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("no json", "is not OpenPose's JSON"),
+        ("no json", "expected OpenPose's JSON"),
         ("[]", "is not OpenPose's JSON"),
         ('{"images": []}', "is not OpenPose's JSON"),
         ('{"people": [{"face_keypoints_2d": []}]}', "is not OpenPose's JSON"),
