@@ -33,9 +33,12 @@ from distributed import (
     WorkerPlugin,
 )
 from distributed.client import FutureCancelledError
-from distributed.deploy import Cluster
+from distributed.comm import CommClosedError
+from distributed.core import Status
+from distributed.deploy import Cluster, SpecCluster
 from prefect.task_runners import TaskRunner
 from prefect_dask import DaskTaskRunner
+from tornado.ioloop import PeriodicCallback
 
 from flows.cluster_settings import ClusterSettings, cluster_class, read_cluster
 from flows.services import OFFLINE, QUIET
@@ -69,6 +72,16 @@ the network does not fit into memory, is given up after some minutes."""
 
 CONNECT_SECONDS = 15.0
 
+RETURN_SECONDS = 120.0
+"""A worker that died is given so long to be there again, started anew by its keeper.
+
+With Dask's own 15 s, a busy machine whose workers take longer to start loses one after the other
+for good, and in the end all."""
+
+_LOOK_SECONDS = 5.0
+
+_THIS_MACHINE = {"127.0.0.1", "localhost", "[::1]"}
+
 _SETTINGS = {"distributed.nanny.pre-spawn-environ": KEEP_MEMORY, **MEMORY_BOUND}
 
 
@@ -93,7 +106,7 @@ def workers_ahead() -> Iterator[None]:
         _ahead.append(background.submit(start))
         try:
             yield
-        except (KilledWorker, FutureCancelledError) as error:
+        except (KilledWorker, FutureCancelledError, CommClosedError) as error:
             raise RunFailedError(_explanation(error)) from error
         finally:
             while _ahead:  # no flow wanted them
@@ -122,7 +135,8 @@ def _workers() -> Iterator[str | Cluster]:
         client.run_on_scheduler(_outlast_deaths)
         client.register_plugin(_Surroundings())
         yield running.scheduler
-        client.unregister_worker_plugin(_Surroundings.name)
+        with contextlib.suppress(OSError):  # if the scheduler is gone, so are its workers
+            client.unregister_worker_plugin(_Surroundings.name)
 
 
 def _place() -> str:
@@ -143,7 +157,30 @@ def _starter() -> Callable[[], _Running]:
 
 
 def _closable(cluster: Cluster) -> _Running:
+    if isinstance(cluster, SpecCluster):
+        _replace_what_is_lost(cluster)
     return _Running(cluster, cluster.close)
+
+
+def _replace_what_is_lost(cluster: SpecCluster) -> None:
+    """Start new workers for those that are lost for good, from now on; Dask does so at no time.
+
+    Lost is one whose keeper ended, as it does if the first process dies while it still starts.
+    """
+    dask.config.set({"distributed.deploy.lost-worker-timeout": f"{RETURN_SECONDS} s"})
+
+    def look() -> None:
+        if cluster.status != Status.running:
+            return
+        for name, keeper in list(cluster.workers.items()):
+            if keeper.status in (Status.closed, Status.failed):
+                del cluster.workers[name]
+        if set(cluster.worker_spec) - set(cluster.workers):
+            cluster.scale(len(cluster.worker_spec))
+
+    watch = PeriodicCallback(look, 1000 * _LOOK_SECONDS)
+    cluster.periodic_callbacks["replace-what-is-lost"] = watch
+    cluster.loop.add_callback(watch.start)
 
 
 def _client(scheduler: str | Cluster) -> Client:
@@ -204,6 +241,25 @@ def worker_count() -> int:
     else:
         there = read_cluster(Path(place)).planned_workers or 0
     return there or _local_count()  # those that will come are not known yet
+
+
+def workers_elsewhere() -> bool:
+    """Tell whether the workers are, or may be, on other machines.
+
+    Raises:
+        InputError: If the cluster's file is wrong.
+    """
+    place = _place()
+    if place == LOCAL:
+        return False
+    if "://" in place:
+        hosts = [place.partition("://")[2].rpartition(":")[0]]
+    else:
+        settings = read_cluster(Path(place))
+        if settings.cluster.endswith(".LocalCluster"):
+            return False
+        hosts = settings.options.get("hosts", ["of a queue or the like"])
+    return not set(hosts) <= _THIS_MACHINE
 
 
 def _local_count() -> int:

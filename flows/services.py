@@ -67,9 +67,7 @@ def prefect_api(
     Args:
         meanwhile: Entered once the URL is set, while the server may still be starting.
     """
-    from prefect.settings import get_current_settings
-
-    if configured := get_current_settings().api.url:
+    if configured := configured_api():
         with meanwhile:
             yield configured
     elif (announced := _announced_api(workspace)) is not None:
@@ -83,6 +81,13 @@ def prefect_api(
         ):
             server.wait_until_healthy(f"{url}/health")
             yield url
+
+
+def configured_api() -> str | None:
+    """Return the URL of the Prefect API that is set, if one is."""
+    from prefect.settings import get_current_settings
+
+    return get_current_settings().api.url
 
 
 @contextlib.contextmanager

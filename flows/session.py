@@ -8,7 +8,8 @@ from typing import Any
 
 from flows.console import progress_bars
 from flows.dead_runs import crash_dead_runs, noted_runs
-from flows.services import prefect_api
+from flows.services import configured_api, prefect_api
+from pose_lib.errors import InputError
 from tasks.progress import report_progress
 from tasks.workspace import current_workspace
 
@@ -33,16 +34,27 @@ def session(
 
 
 @contextlib.contextmanager
-def session_with_workers(n_workers: int | None = None) -> Iterator[None]:
+def session_with_workers(
+    n_workers: int | None = None, cluster: str | None = None
+) -> Iterator[None]:
     """Have Dask's workers too, for a block that looks for people in images.
 
     Args:
         n_workers: Local worker processes; the environment's or the default number if None.
+        cluster: Where the workers are, as ``flows.runner`` reads it; as set by the environment
+            if None.
     """
-    from flows.runner import workers_ahead
+    from flows.runner import CLUSTER_VARIABLE, WORKERS_VARIABLE, workers_ahead, workers_elsewhere
 
     if n_workers is not None:
-        os.environ["POSELIFT_WORKERS"] = str(n_workers)
+        os.environ[WORKERS_VARIABLE] = str(n_workers)
+    if cluster is not None:
+        os.environ[CLUSTER_VARIABLE] = cluster
+    if workers_elsewhere() and configured_api() is None:
+        raise InputError(
+            "workers on other machines cannot reach the Prefect server that a run starts for "
+            "itself on this one; name one that they can reach in PREFECT_API_URL"
+        )
     with session(workers_ahead()):
         yield
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.commands.options import (
+    Cluster,
     ConfigFile,
     Json,
     LocalOut,
@@ -138,6 +139,7 @@ def evaluate_pixels(
     ] = None,
     config: ConfigFile = None,
     workers: Workers = None,
+    cluster: Cluster = None,
     as_json: Json = False,
 ) -> None:
     """Score OpenPose and a lifter together, from pictures whose people are known in 3D."""
@@ -145,7 +147,7 @@ def evaluate_pixels(
 
     settings = pipeline_settings(config).extract
     read_picture_truth(truth)  # what is none is told before any server starts
-    with session_with_workers(workers), _kept_or_not(store) as keypoints:
+    with session_with_workers(workers, cluster), _kept_or_not(store) as keypoints:
         from flows.evaluate import evaluate_pixels as evaluate
 
         written = predictions.absolute() if predictions else None

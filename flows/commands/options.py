@@ -70,6 +70,14 @@ Workers = Annotated[
         min=1, help="Local worker processes; by default one per core, or one where there is a GPU."
     ),
 ]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        help="Where workers run: `local`, a Dask scheduler's address, or a TOML file as in "
+        "deployments/clusters; $POSELIFT_CLUSTER, else local.",
+        metavar="PLACE",
+    ),
+]
 InputHeight = Annotated[
     int | None, typer.Option(help="Height images are scaled to for OpenPose; 368 by default.")
 ]

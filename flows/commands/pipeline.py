@@ -12,6 +12,7 @@ import typer
 from flows.commands.options import (
     Annotations,
     Choose,
+    Cluster,
     ConfigFile,
     Data,
     Images,
@@ -56,7 +57,7 @@ def demo(out: Out = Path("poselift-demo"), as_json: Json = False) -> None:
     _show_result(result, out, as_json)
     if not as_json:
         print("\nThe lifter trained here saw 2,000 poses for less than a minute: a demo model.")
-        print("The figures show it beside the bundled lifter, which is trained on MPII.")
+        print("The figures show it beside the bundled lifter, which learned from MPII and CMU.")
 
 
 def run(
@@ -77,6 +78,7 @@ def run(
     max_failed_share: MaxFailedShare = None,
     wait: Wait = None,
     workers: Workers = None,
+    cluster: Cluster = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
@@ -96,7 +98,7 @@ def run(
         max_failed_share=max_failed_share,
         wait=wait,
     )
-    with session_with_workers(workers):
+    with session_with_workers(workers, cluster):
         from flows.pipeline import pose_pipeline
 
         result = pose_pipeline(images, out, settings, overwrite)
@@ -122,6 +124,7 @@ def extract(
     max_failed_share: MaxFailedShare = None,
     wait: Wait = None,
     workers: Workers = None,
+    cluster: Cluster = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
@@ -134,7 +137,7 @@ def extract(
         max_failed_share=max_failed_share,
         wait=wait,
     ).extract
-    with session_with_workers(workers):
+    with session_with_workers(workers, cluster):
         from flows.extract import extract_keypoints
 
         ledger = extract_keypoints(images, store, settings, overlays, overwrite)
@@ -195,6 +198,7 @@ def lift(
     people: NPeople = 12,
     config: ConfigFile = None,
     workers: Workers = None,
+    cluster: Cluster = None,
     as_json: Json = False,
 ) -> None:
     """Go from photographs, or keypoints, to 3D poses with a trained lifter."""
@@ -214,7 +218,7 @@ def lift(
 
             rendered = lift_openpose(path, out, model, n_people)
     else:
-        with session_with_workers(workers):
+        with session_with_workers(workers, cluster):
             from flows.render import lift_images
 
             rendered = lift_images(source, out, model, n_people, settings)

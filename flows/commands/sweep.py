@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.commands.options import Data, Json, Workers, local_place
+from flows.commands.options import Cluster, Data, Json, Workers, local_place
 from flows.console import say, show_table
 from flows.session import session_with_workers
 from pose_lib.errors import InputError
@@ -36,6 +36,7 @@ def sweep(
         typer.Option(help="Folder for table and figure.", metavar="DIR", parser=local_place),
     ] = None,
     workers: Workers = None,
+    cluster: Cluster = None,
     as_json: Json = False,
 ) -> None:
     """Train a lifter under each variant of the settings, with several seeds, and compare them.
@@ -46,7 +47,7 @@ def sweep(
 
     chosen = _numbers(seeds) if seeds is not None else None
     read_sweep(file)  # a mistake in it is told before any server starts
-    with session_with_workers(workers):
+    with session_with_workers(workers, cluster):
         from flows.sweep import sweep as sweep_flow
 
         outcomes = sweep_flow(

@@ -1,9 +1,11 @@
 import os
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
 from distributed import Client
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.runner import (
     CLUSTER_VARIABLE,
@@ -12,9 +14,13 @@ from flows.runner import (
     local_cluster,
     worker_count,
     workers_ahead,
+    workers_elsewhere,
 )
 from flows.services import free_port
+from flows.session import session_with_workers
 from pose_lib.errors import InputError
+
+CLUSTERS = Path(__file__).parents[2] / "deployments" / "clusters"
 
 
 def test_workers_are_single_threaded_and_keep_their_memory(monkeypatch):
@@ -55,6 +61,32 @@ def test_a_scheduler_that_does_not_answer_is_one_clear_line(monkeypatch):
         workers_ahead(),
     ):
         pytest.fail("nobody listens there")
+
+
+@pytest.mark.parametrize(
+    ("place", "elsewhere"),
+    [
+        ("local", False),
+        ("tcp://127.0.0.1:8786", False),
+        ("tls://localhost:8786", False),
+        ("tcp://10.0.0.7:8786", True),
+        ("slurm.toml", True),
+        ("ssh.toml", True),
+    ],
+)
+def test_workers_on_other_machines_need_a_prefect_api_they_reach(monkeypatch, place, elsewhere):
+    if place.endswith(".toml"):
+        place = str(CLUSTERS / place)
+    monkeypatch.setenv(CLUSTER_VARIABLE, place)
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    assert workers_elsewhere() == elsewhere
+    if elsewhere:
+        with (
+            temporary_settings(restore_defaults={PREFECT_API_URL}),
+            pytest.raises(InputError, match="PREFECT_API_URL"),
+            session_with_workers(),
+        ):
+            pytest.fail("nothing can be done there")
 
 
 @pytest.mark.parametrize("setting", ["0", "-1", "two", "1.5"])
