@@ -164,6 +164,14 @@ def test_the_digest_follows_content_not_name(tmp_path):
     assert digests["a.png"] == digests["b.png"] != digests["c.png"]
 
 
+def test_each_of_many_images_gets_the_digest_of_its_own_content(tmp_path):
+    for number in range(1000):
+        (tmp_path / f"{number:03}.png").write_text(str(number))
+    source = find_images(tmp_path)
+    assert list(source.digests().items()) == [(name, source.digest(name)) for name in source.names]
+    assert source.only(()).digests() == {}
+
+
 def test_a_file_that_cannot_be_opened_is_unreadable_and_has_a_digest_of_its_own(tmp_path):
     for name in ("a.jpg", "b.jpg"):
         (tmp_path / name).symlink_to(tmp_path / "gone.jpg")
