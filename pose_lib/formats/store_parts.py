@@ -255,7 +255,10 @@ def _best(indices: Sequence[_Index]) -> Results:
     row = np.concatenate([np.empty(0, np.int32), *(np.arange(n, dtype=np.int32) for n in counts)])
     part = np.repeat(np.arange(len(indices), dtype=np.int32), counts)
 
-    order = np.lexsort((-attempts, status))  # of two failures the one that knows of the other
+    # Of two failures the one that knows of the other; of equals that of the larger part, so that
+    # nothing needs the batches of which a shard was merged by one who died before their deletion.
+    size = np.repeat(counts, counts)
+    order = np.lexsort((-size, -attempts, status))
     order = order[np.argsort(digest[order], kind="stable")]
     digest = digest[order]
     first = np.ones(len(order), bool)

@@ -17,7 +17,7 @@ from pose_lib.formats.keypoint_arrays import (
     write_arrays,
     write_chosen,
 )
-from pose_lib.formats.locations import Location
+from pose_lib.formats.locations import Location, is_remote, location
 from pose_lib.formats.part_gathering import gather_blocks, merge_parts
 from pose_lib.formats.person_choice import apply_choice, check_choice, choice_record, choice_source
 from pose_lib.formats.published_store import ledger_in, read_keypoints
@@ -120,7 +120,17 @@ def _publish(
             _finish_publishing(store, _chosen(store, choice), choice)
     for name in set(part_names(path)) - _parts_of(results, places):
         delete_part(path, name)
+    _remove_torn_files(path)
     return ledger_in(store, names, wanted)
+
+
+def _remove_torn_files(path: str | Location) -> None:
+    """Remove what a killed writer leaves on a disk of a group's metadata: readers warn of it."""
+    store = location(path)
+    if not is_remote(store):
+        for folder in (".", "images", "people", "shards"):
+            for torn in (store / folder).glob("zarr.*.partial"):
+                torn.unlink(missing_ok=True)
 
 
 def _parts_of(results: Results, places: Int[np.ndarray, "image"]) -> set[str]:

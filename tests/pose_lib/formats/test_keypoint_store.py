@@ -30,6 +30,7 @@ from pose_lib.formats.keypoint_store import (
     read_provenance,
     write_shard,
 )
+from pose_lib.formats.store_parts import part_names
 from pose_lib.keypoints import ImageStatus, Keypoints
 from pose_lib.person_choice import EVERYBODY, PersonChoice
 
@@ -407,6 +408,24 @@ def store(tmp_path):
     path = tmp_path / "s.zarr"
     open_store(path, PROVENANCE)
     return path
+
+
+@pytest.mark.parametrize("first", [1, 4, 7])
+def test_parts_whose_results_are_all_in_a_larger_one_are_not_kept(store, first):
+    open_store(store, PROVENANCE)
+    for names in (NAMES[:first], NAMES[first:], NAMES):
+        write(store, names)
+    publish(store, NAMES, digests_of(NAMES))
+    assert len(part_names(store)) == 1
+    assert_same_keypoints(read_keypoints(store), some_keypoints(NAMES))
+
+
+def test_what_a_killed_writer_leaves_of_a_file_is_removed(store):
+    extract(store, NAMES)
+    for folder in (".", "images", "people", "shards"):
+        (store / folder / "zarr.0123abcd.partial").write_bytes(b"{")
+    publish(store, NAMES, digests_of(NAMES))
+    assert not list(store.rglob("*.partial"))
 
 
 def extract(store, names, shard_length=3, root=None, choice=EVERYBODY):
