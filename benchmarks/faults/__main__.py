@@ -4,20 +4,27 @@ python -m benchmarks.faults [--only NAME ...] [--kills 200] [--seed 0] [--json]
 """
 
 import argparse
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from benchmarks.faults.disk_faults import fill_disk, forbid_writing
+from benchmarks.faults.image_faults import change_images, huge_image, poison
 from benchmarks.faults.process_faults import (
     kill_flow,
+    kill_openpose_workers,
     kill_workers,
     kill_writing_workers,
     press_ctrl_c,
     run_twice_at_once,
 )
 from benchmarks.faults.report import Row, print_table
+from benchmarks.faults.service_faults import kill_scheduler, kill_workers_on_s3, stop_prefect
 from benchmarks.faults.store_faults import kill_writers
+from benchmarks.faults.training_faults import stop_mlflow
 from benchmarks.faults.world import World, world
 
 Trial = Callable[[World, int, int], Iterable[Row]]
@@ -29,11 +36,22 @@ TRIALS: dict[str, Trial] = {
     "flow": kill_flow,
     "ctrl-c": press_ctrl_c,
     "two-runs": run_twice_at_once,
+    "disk-full": fill_disk,
+    "read-only": forbid_writing,
+    "changed-images": change_images,
+    "poison": poison,
+    "huge-image": huge_image,
+    "scheduler": kill_scheduler,
+    "prefect": stop_prefect,
+    "mlflow": stop_mlflow,
+    "openpose": kill_openpose_workers,
+    "s3": kill_workers_on_s3,
 }
 
 
 def main() -> None:
     arguments = parsed_arguments()
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # leaves no process
     with tempfile.TemporaryDirectory() as folder, world(Path(folder)) as here:
         rows = list(tried(here, arguments.only or list(TRIALS), arguments.kills, arguments.seed))
     print_table(rows, as_json=arguments.json)
@@ -44,6 +62,8 @@ def tried(here: World, names: list[str], kills: int, seed: int) -> Iterator[Row]
         start = time.monotonic()
         for row in TRIALS[name](here, kills, seed):
             row.seconds, start = time.monotonic() - start, time.monotonic()
+            found = "skipped" if row.skipped else "as it should be" if row.fine else "WRONG"
+            print(f"{row.seconds:4.0f} s  {row.fault}: {found}", file=sys.stderr, flush=True)
             yield row
 
 

@@ -29,9 +29,9 @@ def make_pictures(folder: Path, count: int, seed: int) -> Path:
     return folder
 
 
-def write_plain(path: Path, color: tuple[int, int, int]) -> None:
+def write_plain(path: Path, color: tuple[int, int, int], width: int = WIDTH) -> None:
     """Write a picture of one color."""
-    path.write_bytes(encoded(np.full((HEIGHT, WIDTH, 3), color, np.uint8)))
+    path.write_bytes(encoded(np.full((HEIGHT, width, 3), color, np.uint8)))
 
 
 def write_huge(path: Path, side: int) -> None:

@@ -49,6 +49,10 @@ STAGES = (
     Stage("while a part's data is written", places.DATA, (BEFORE, HALF, AFTER), 120),
     Stage("between data and done mark", places.DONE, (BEFORE, HALF), 6),
     Stage("after the done mark, before the merge", places.DONE, (AFTER,), 6),
+    Stage(
+        "while a shard's batches are merged", places.DATA, (BEFORE, HALF, AFTER), 40, "merge_parts"
+    ),
+    Stage("after the merge, before batches are deleted", places.DONE, (AFTER,), 3, "merge_parts"),
     Stage("while a part's mark is taken away", places.TAKEN_AWAY, (BEFORE, HALF, AFTER), 4),
     Stage("while a part is deleted", places.DELETING, (BEFORE, HALF, AFTER), 4),
     Stage("while the store is published", places.PUBLISHED, (BEFORE, HALF, AFTER), 60),
@@ -69,7 +73,7 @@ def kill_writers(world: World, kills: int, seed: int) -> Iterable[Row]:
 
 
 def small_shards() -> ExtractConfig:
-    return ExtractConfig(detector=NAME, images_per_shard=20)
+    return ExtractConfig(detector=NAME, images_per_shard=20, images_per_batch=5)
 
 
 def _stage_row(
@@ -84,7 +88,7 @@ def _stage_row(
     hits: Counter[str] = Counter()
     while hits.total() < kills:
         number += 1
-        store = world.folder / f"{stage.place.replace(' ', '-')}-{stage.moments[0]}-{number}.zarr"
+        store = world.folder / f"{stage.name.replace(' ', '-')}-{number}.zarr"
         deaths = _disturbed_run(processes, world, store, stage, kills - hits.total(), source)
         if not deaths:
             row.expect(False, "the place is never passed")
@@ -150,7 +154,7 @@ def extract(
 ) -> None:
     """Do what a run does, all in this process."""
     os.environ.update(environment)
-    survey = survey_images.fn(str(images), config)
+    survey = survey_images.fn(str(images), config, store)
     for shard in plan_missing_shards.fn(survey, store, config, 1, overwrite=False):
         extract_shard.fn(shard, survey.source.only(shard.names), store, config)
     publish_store.fn(store, survey, config.choice)

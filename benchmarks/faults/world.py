@@ -68,6 +68,10 @@ class World:
         return self._images("few", 60)
 
     @property
+    def some_images(self) -> Path:
+        return self._images("some", 200)
+
+    @property
     def many_images(self) -> Path:
         return self._images("many", 2000)
 
@@ -78,6 +82,11 @@ class World:
         lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
         path.write_text("[extract]\n" + "\n".join(lines) + "\n")
         return path
+
+    def small_shards(self) -> tuple[Path, Path]:
+        """Return many images, and settings by which they are many pieces of work."""
+        lengths = {"images_per_shard": 50, "images_per_batch": 10}
+        return self.many_images, self.config("small-shards", **lengths)
 
     def undisturbed(self, images: Path, config: Path) -> Content:
         """Return the content of a store that nothing happened to."""
@@ -121,16 +130,16 @@ class World:
                     left.kill()
             process.wait()
 
-    def state(self, store: Location) -> str:
+    def state(self, store: Location, api: str = "") -> str:
         """Return the state of the latest flow run on a store, as Prefect's server tells it."""
-        runs = self.flow_runs(store)
+        runs = self.flow_runs(store, api)
         return runs[0]["state_name"] if runs else "unknown"
 
-    def flow_runs(self, store: Location) -> list[dict[str, Any]]:
+    def flow_runs(self, store: Location, api: str = "") -> list[dict[str, Any]]:
         """Return the flow runs on a store, the latest first."""
         query = json.dumps({"sort": "START_TIME_DESC", "limit": 200}).encode()
         request = urllib.request.Request(
-            f"{self.prefect}/flow_runs/filter",
+            f"{api or self.prefect}/flow_runs/filter",
             query,
             {"Content-Type": "application/json"},
         )

@@ -1,0 +1,148 @@
+"""Images that go away or change while a run goes on, and images that no process survives."""
+
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.faults.pictures import (
+    ABORTS,
+    GROWS,
+    HEIGHT,
+    WIDTH,
+    encoded,
+    write_huge,
+    write_plain,
+)
+from benchmarks.faults.process_faults import SLOW, begun, expect_no_process
+from benchmarks.faults.report import Row
+from benchmarks.faults.verdict import judge
+from benchmarks.faults.world import World
+from pose_lib.formats.keypoint_store import read_ledger
+from pose_lib.formats.locations import Location
+from pose_lib.keypoints import ImageStatus
+
+_CHANGED = "changed or deleted while the run went on"
+_HUGE_SIDE = 13_000
+_MEMORY = "1200MB"
+
+
+def change_images(world: World, kills: int, seed: int) -> Iterable[Row]:  # noqa: ARG001 - all alike
+    """Delete and replace images after they were counted and before they are looked at."""
+    row = Row("images deleted and replaced midway", recovered_by="the same command again")
+    images, store = world.folder / "changing", world.folder / "changing.zarr"
+    shutil.copytree(world.some_images, images)
+    config = _lenient(world)
+    names = sorted(str(path.relative_to(images)) for path in images.rglob("*.png"))
+    deleted, replaced = names[-8:-4], names[-4:]  # of the last shard
+    with world.extracting(images, store, config, POSELIFT_WORKERS="1", **SLOW) as run:
+        run.wait_for(lambda: begun(store))
+        _change(images, deleted, replaced)
+        row.expect(run.end() == 0, run.last_line)
+    row.tried = len(deleted) + len(replaced)
+    told = _reasons(store)
+    for name in (*deleted, *replaced):
+        row.expect(_CHANGED in told.get(name, ""), f"{name}: {told.get(name, 'no fault')}")
+    before = world.undisturbed(world.some_images, config)
+    row.add(judge(store, before, [*deleted, *replaced]), "first run:")
+    with world.extracting(images, store, config) as run:
+        row.expect(run.end() == 0, run.last_line)
+    row.state = world.state(store)
+    row.add(judge(store, world.undisturbed(images, config)), "second run:")
+    yield row
+
+
+def poison(world: World, kills: int, seed: int) -> Iterable[Row]:  # noqa: ARG001 - all alike
+    """Give pictures that end, or overfeed, whatever process looks at them."""
+    yield _poisoned(world, "a picture that aborts the process", 3, ABORTS, "SIGABRT", {})
+    yield _poisoned(world, "a picture that takes all memory", 1, GROWS, "", _little_memory(world))
+
+
+def huge_image(world: World, kills: int, seed: int) -> Iterable[Row]:  # noqa: ARG001 - all alike
+    """Give a picture of more pixels than are allowed."""
+    row = Row("a huge picture", tried=1, recovered_by="a limit on pixels")
+    images = _with_more(world, "huge")
+    write_huge(images / "huge.png", _HUGE_SIDE)
+    _expect_named(world, row, images, ["huge.png"], f"{_HUGE_SIDE}", {})
+    yield row
+
+
+def _poisoned(
+    world: World,
+    fault: str,
+    count: int,
+    color: tuple[int, int, int],
+    reason: str,
+    variables: dict[str, str],
+) -> Row:
+    row = Row(fault, recovered_by="the image alone in a process, named in the ledger")
+    images = _with_more(world, fault.replace(" ", "-"))
+    names = [f"{index}/poison.png" for index in range(count)]
+    for index, name in enumerate(names):
+        write_plain(images / name, color, width=WIDTH + index)  # contents of their own
+    row.tried = count
+    _expect_named(world, row, images, names, reason, variables)
+    return row
+
+
+def _expect_named(
+    world: World,
+    row: Row,
+    images: Path,
+    names: list[str],
+    reason: str,
+    variables: dict[str, str],
+) -> None:
+    """Expect that a run finishes all but these images, and tells why it could not do these."""
+    store, config = images.with_suffix(".zarr"), _lenient(world)
+    with world.extracting(images, store, config, **variables) as run:
+        row.expect(run.end() == 0, run.last_line)
+        expect_no_process(row, run)
+    row.state, told = world.state(store), _reasons(store)
+    for name in names:
+        row.expect(reason in told.get(name, "not a fault"), f"{name}: {told.get(name)}")
+        row.hits[told.get(name, "")] = row.hits.get(told.get(name, ""), 0) + 1
+    row.add(judge(store, world.undisturbed(world.some_images, config), names))
+
+
+def _with_more(world: World, name: str) -> Path:
+    return Path(shutil.copytree(world.some_images, world.folder / name))
+
+
+def _lenient(world: World) -> Path:
+    lengths = {"images_per_shard": 50, "images_per_batch": 10}
+    return world.config("lenient", max_failed_share=0.5, **lengths)
+
+
+def _little_memory(world: World) -> dict[str, str]:
+    """Return variables for workers that may take little memory."""
+    options = {
+        "n_workers": 1,
+        "threads_per_worker": 1,
+        "memory_limit": _MEMORY,
+        "host": "127.0.0.1",
+        "dashboard_address": "127.0.0.1:0",
+        "silence_logs": 50,
+    }
+    lines = [f"{name} = {json.dumps(value)}" for name, value in options.items()]
+    path = world.folder / "little-memory.toml"
+    path.write_text('cluster = "distributed.LocalCluster"\n[options]\n' + "\n".join(lines) + "\n")
+    return {"POSELIFT_CLUSTER": str(path)}
+
+
+def _change(images: Path, deleted: list[str], replaced: list[str]) -> None:
+    source = np.random.default_rng(1)
+    for name in deleted:
+        (images / name).unlink()
+    for name in replaced:
+        picture = source.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+        (images / name).write_bytes(encoded(picture))
+
+
+def _reasons(store: Location) -> dict[str, str]:
+    """Return why images are unreadable or failed, by name."""
+    table = read_ledger(store)
+    rows = zip(table.filename, table.status.tolist(), table.reason, strict=True)
+    return {name: reason for name, status, reason in rows if status >= ImageStatus.UNREADABLE}
