@@ -23,6 +23,7 @@ from flows.commands import (
     sweep,
     weights,
 )
+from flows.console import visible
 from flows.services import set_environment
 from pose_lib.errors import InputError, RunFailedError
 from tasks.workspace import HOME_VARIABLE, current_workspace, without_password
@@ -83,7 +84,7 @@ def main() -> None:
 
 
 def _end(message: str, status: int) -> NoReturn:
-    print(f"poselift: {message}", file=sys.stderr)
+    print(f"poselift: {visible(message)}", file=sys.stderr)
     sys.exit(status)
 
 

@@ -51,23 +51,32 @@ def progress_bars() -> Iterator[None]:
 
 def say(text: str) -> None:
     """Print a line for people, on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    print(visible(text, but="\n\t"), file=sys.stderr, flush=True)
+
+
+def visible(text: str, *, but: str = "") -> str:
+    """Return a text that cannot steer a terminal, whatever a file is called.
+
+    Args:
+        but: Characters that stay as they are.
+    """
+    return "".join(c if c.isprintable() or c in but else ascii(c)[1:-1] for c in text)
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table of results on stdout."""
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
-        table.add_row(*(str(value) for value in row))
-    Console(soft_wrap=True).print(table)
+        table.add_row(*(visible(str(value)) for value in row))
+    Console(soft_wrap=True, markup=False).print(table)
 
 
 def show_summary(title: str, values: Mapping[str, object]) -> None:
     """Print names and values on stdout, one a line."""
     width = max(map(len, values), default=0)
-    print(f"\n{title}\n")
+    print(f"\n{visible(title)}\n")
     for name, value in values.items():
-        print(f"  {name:<{width}}  {value}")
+        print(f"  {visible(name):<{width}}  {visible(str(value))}")
 
 
 def show_values(title: str, values: Mapping[str, Any], as_json: bool) -> None:

@@ -1,6 +1,7 @@
 """What a flow run shows on its page in the Prefect UI."""
 
 import base64
+import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -124,8 +125,13 @@ def _inline(picture: Picture) -> str:
     if len(picture.png) > MAX_PICTURE_BYTES:
         raise ValueError(f"{picture.caption}: {len(picture.png)} bytes are too many to inline")
     encoded = base64.b64encode(picture.png).decode()
-    return f"**{picture.caption}**\n\n![](data:image/png;base64,{encoded})\n"
+    return f"**{_plain(picture.caption)}**\n\n![](data:image/png;base64,{encoded})\n"
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    return _plain(text).replace("|", "\\|")
+
+
+def _plain(text: str) -> str:
+    """Return a text of one line that is no HTML, whatever a file is called."""
+    return html.escape(" ".join(text.splitlines()), quote=False)

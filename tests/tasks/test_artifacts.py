@@ -42,3 +42,10 @@ def test_a_picture_too_large_for_prefects_database_is_refused(page):
 def test_a_table_has_a_row_for_each_value(page):
     show_table({"loss": "0.5", "people": "7"}, key="training", title="Training")
     assert "| loss | 0.5 |\n| people | 7 |" in page["training"]
+
+
+def test_what_a_file_is_called_is_no_html_on_a_page(page):
+    name = "`<img src=x onerror=alert(1)>`.jpg"
+    show_ledger(Ledger(1, 0, {"unreadable": 1}, ((name, "<b>why</b>"),)))
+    show_pictures([Picture(name, b"1")], key="poses", title="Poses")
+    assert not any("<" in text for text in page.values())
