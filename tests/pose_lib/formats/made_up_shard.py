@@ -1,6 +1,7 @@
 """A shard of made-up pictures and a quick detector, for processes that are to be killed."""
 
 import functools
+import multiprocessing
 import os
 import signal
 import time
@@ -14,6 +15,8 @@ from pose_lib.formats.store_root import Provenance
 from pose_lib.keypoints import People
 from pose_lib.skeleton import COCO_18
 
+FORKING = multiprocessing.get_context("forkserver")  # quick, and of a process without threads
+FORKING.set_forkserver_preload(["made_up_shard"])
 PROVENANCE = Provenance(COCO_18.name, "made up")
 POISON = "poison"
 
@@ -65,6 +68,24 @@ def work_on(store, names, *, batch_length=4, tried=0, read=None, **detector):
         for name in names
     ]
     work_on_shard(store, images, ShardWork(load(), load, batch_length))
+
+
+def kill_at_work(store, names, *, after_seconds, **detector):
+    """Have a process work on the shard, and kill it."""
+    worker = FORKING.Process(target=work_on, args=(store, names), kwargs=detector)
+    worker.start()
+    worker.join(after_seconds)
+    worker.kill()
+    worker.join()
+
+
+def assert_found_in_all(keypoints, names):
+    """See that these images, and no others, have the people that are found in them undisturbed."""
+    assert keypoints.filename == tuple(names)
+    for row, name in enumerate(names):
+        people, expected = keypoints.people(row), MadeUpDetector().detect(made_up_picture(name))
+        np.testing.assert_array_equal(people.keypoints, expected.keypoints)
+        np.testing.assert_array_equal(people.score, expected.score)
 
 
 def _same(size):
