@@ -35,7 +35,7 @@ MAX_GROWTH_MB = 512
 MAX_INPUT_BYTES = 1 << 17
 
 _LIMIT_SECONDS, _LIMIT_MB = 30, 3000  # at which libFuzzer ends the process
-_INSTRUMENTED = ["pose_lib", "tomllib", "pickletools", "PIL"]
+_INSTRUMENTED = ["pose_lib", "tomllib", "pickletools", "PIL", "zarr.core.metadata"]
 _NOTE_EVERY = 0.5
 
 

@@ -12,6 +12,8 @@ from pose_lib.ledger import Outcomes
 from pose_lib.skeleton import Skeleton
 
 CHUNK_ROWS = 1 << 14
+MAX_ROWS, MAX_ARRAY_BYTES = 1 << 27, 1 << 34
+"""Of one array: a hundred million images or people, which no machine reads at once."""
 
 _Column = tuple[str, np.ndarray, tuple[str, ...]]
 """An array's path below the group, its values, and the names of its axes."""
@@ -142,6 +144,9 @@ def _array(group: zarr.Group, name: str) -> zarr.Array:
     array = group[name]
     if not isinstance(array, zarr.Array):
         raise KeyError(name)
+    # Chunks that are not there read as empty values: metadata alone could fill the memory.
+    if max(array.shape, default=0) > MAX_ROWS or array.nbytes > MAX_ARRAY_BYTES:
+        raise ValueError(f"{name} promises an array of shape {array.shape}")
     return array
 
 

@@ -19,6 +19,7 @@ from pose_lib.formats.keypoint_arrays import (
     read_text,
 )
 from pose_lib.formats.locations import Location, is_url, location
+from pose_lib.formats.reading import MISSHAPEN
 from pose_lib.formats.store_root import open_root, skeleton_of
 from pose_lib.keypoints import Keypoints
 from pose_lib.ledger import LedgerTable
@@ -80,7 +81,7 @@ def _read_whole(path: str | Location, read: Callable[[zarr.Group], T]) -> T:
         raise InputError(f"the store {path} is not complete; run extract on it again")
     try:
         found = read(store)
-    except (KeyError, ValueError, RuntimeError, TypeError, OSError) as error:
+    except (OSError, RuntimeError, ArithmeticError, *MISSHAPEN) as error:
         if open_root(path).attrs.get("published") == published:
             raise InputError(f"the store {path} is damaged ({error}); run extract again") from error
     if open_root(path).attrs.get("published") != published:

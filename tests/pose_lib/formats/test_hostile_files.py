@@ -29,6 +29,7 @@ from mpii_mat import image_of, person_of, save_release
 
 from pose_lib.config import read_config
 from pose_lib.errors import InputError
+from pose_lib.formats.keypoint_store import read_keypoints
 from pose_lib.formats.keypoint_truth import read_keypoint_truth
 from pose_lib.formats.mat_file import read_mat_variable
 from pose_lib.formats.mpi_3dhp_truth import read_mpi_3dhp_truth
@@ -271,6 +272,14 @@ def test_an_hdf5_file_may_not_lead_to_another_or_promise_what_it_lacks(tmp_path)
                 file[key] = np.ones((1, 1, 17, 3))
         with bounded(path), pytest.raises(InputError, match=r"annot_data\.mat"):
             read_mpi_3dhp_truth(tmp_path)
+
+
+@pytest.mark.parametrize("array", ["images/filename", "images/status", "people/keypoints"])
+def test_a_store_that_promises_more_than_it_has_is_refused(array, tmp_path):
+    files = json.loads(seeds_of("zarr_store")[0])
+    files[f"{array}/zarr.json"]["shape"][0] = MANY
+    with bounded(Path(__file__)), pytest.raises(InputError, match=r"s\.zarr is damaged"):
+        read_keypoints(TARGETS["zarr_store"].write(tmp_path, json.dumps(files).encode()))
 
 
 def test_no_reader_runs_a_pickle(tmp_path, monkeypatch):
