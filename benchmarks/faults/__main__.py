@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from benchmarks.faults.disk_faults import fill_disk, forbid_writing
-from benchmarks.faults.image_faults import change_images, huge_image, poison
+from benchmarks.faults.image_faults import change_images, huge_image, poison_aborts, poison_grows
 from benchmarks.faults.process_faults import (
     kill_flow,
     kill_openpose_workers,
@@ -26,6 +26,8 @@ from benchmarks.faults.service_faults import kill_scheduler, kill_workers_on_s3,
 from benchmarks.faults.store_faults import kill_writers
 from benchmarks.faults.training_faults import stop_mlflow
 from benchmarks.faults.world import World, world
+from flows.services import set_environment
+from tasks.workspace import Workspace
 
 Trial = Callable[[World, int, int], Iterable[Row]]
 
@@ -39,7 +41,8 @@ TRIALS: dict[str, Trial] = {
     "disk-full": fill_disk,
     "read-only": forbid_writing,
     "changed-images": change_images,
-    "poison": poison,
+    "poison": poison_aborts,
+    "memory": poison_grows,
     "huge-image": huge_image,
     "scheduler": kill_scheduler,
     "prefect": stop_prefect,
@@ -52,8 +55,11 @@ TRIALS: dict[str, Trial] = {
 def main() -> None:
     arguments = parsed_arguments()
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # leaves no process
-    with tempfile.TemporaryDirectory() as folder, world(Path(folder)) as here:
-        rows = list(tried(here, arguments.only or list(TRIALS), arguments.kills, arguments.seed))
+    names = arguments.only or list(TRIALS)
+    with tempfile.TemporaryDirectory() as folder:
+        set_environment(Workspace(Path(folder) / "home"))
+        with world(Path(folder)) as here:
+            rows = list(tried(here, names, arguments.kills, arguments.seed))
     print_table(rows, as_json=arguments.json)
 
 

@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from zarr.core.buffer import Buffer
@@ -69,7 +70,10 @@ class _Reaper:
         self._plan, self._passed = plan, 0
         self._source = random.Random(f"{plan.seed} {os.getpid()}")  # another one in each process
 
-    def passes(self, place: str, moment: str, key: str, die: Callable[[], None] = lambda: None):
+    def passes(
+        self, place: str, moment: str, key: str, die: Callable[[], None] = lambda: None
+    ) -> None:
+        """Die here if this is the place, after doing ``die``."""
         if not self._wants(place, moment):
             return
         die()
@@ -92,7 +96,7 @@ class _Reaper:
 
 def _functions() -> list[str]:
     """Return the names of this program's functions that are running, the innermost first."""
-    frame = sys._current_frames()[threading.main_thread().ident or 0]
+    frame: FrameType | None = sys._current_frames()[threading.main_thread().ident or 0]
     names = []
     while frame is not None:
         if frame.f_globals.get("__name__", "").startswith(("pose_lib", "tasks", "flows")):
@@ -102,7 +106,8 @@ def _functions() -> list[str]:
 
 
 def _wrap_stores(reaper: _Reaper) -> None:
-    for kind in (LocalStore, FsspecStore):
+    kinds: tuple[Any, ...] = (LocalStore, FsspecStore)
+    for kind in kinds:
         kind.set = _written(kind.set, reaper)
         kind.set_if_not_exists = _written(kind.set_if_not_exists, reaper)
         kind.delete_dir = _deleted(kind.delete_dir, reaper)

@@ -54,9 +54,13 @@ def change_images(world: World, kills: int, seed: int) -> Iterable[Row]:  # noqa
     yield row
 
 
-def poison(world: World, kills: int, seed: int) -> Iterable[Row]:  # noqa: ARG001 - all alike
-    """Give pictures that end, or overfeed, whatever process looks at them."""
+def poison_aborts(world: World, kills: int, seed: int) -> Iterable[Row]:  # noqa: ARG001 - alike
+    """Give pictures that end whatever process looks at them."""
     yield _poisoned(world, "a picture that aborts the process", 3, ABORTS, "SIGABRT", {})
+
+
+def poison_grows(world: World, kills: int, seed: int) -> Iterable[Row]:  # noqa: ARG001 - alike
+    """Give a picture that lets whatever process looks at it take ever more memory."""
     yield _poisoned(world, "a picture that takes all memory", 1, GROWS, "", _little_memory(world))
 
 

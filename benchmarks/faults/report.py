@@ -60,10 +60,11 @@ def print_table(rows: Iterable[Row], *, as_json: bool) -> None:
     widths = [max(len(line[column]) for line in cells) for column in range(len(_COLUMNS))]
     ruler = tuple("-" * width for width in widths)
     for line in (cells[0], ruler, *cells[1:]):
-        print("| " + " | ".join(cell.ljust(n) for cell, n in zip(line, widths, strict=True)) + " |")
+        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        print(f"| {' | '.join(padded)} |")
     for row in rows:
-        for line in row.wrong:
-            print(f"WRONG {row.fault}: {line}")
+        for wrong in row.wrong:
+            print(f"WRONG {row.fault}: {wrong}")
     tried = sum(row.tried for row in rows)
     print(f"{tried} faults, {sum(row.seconds for row in rows):.0f} s")
 

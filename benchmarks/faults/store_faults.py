@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from benchmarks.faults import deadly_places as places
@@ -24,6 +25,7 @@ from benchmarks.faults.world import World
 from pose_lib.extraction import ExtractConfig
 from pose_lib.formats.locations import Location
 from tasks.extract import extract_shard, plan_missing_shards, publish_store, survey_images
+from tasks.workspace import HOME_VARIABLE
 
 _MOST_ATTEMPTS = 60
 
@@ -65,7 +67,8 @@ def kill_writers(world: World, kills: int, seed: int) -> Iterable[Row]:
     images, config = world.few_images, small_shards()
     undisturbed = world.folder / "undisturbed.zarr"
     with nursery() as processes:
-        assert processes.work(images, undisturbed, config, {}) == 0
+        home = {HOME_VARIABLE: world.own_variables[HOME_VARIABLE]}
+        assert processes.work(images, undisturbed, config, home) == 0
         content = read_content(undisturbed)
         source = random.Random(seed)
         for stage in STAGES:
@@ -114,7 +117,8 @@ def _disturbed_run(
         moment = source.choice(stage.moments)
         nth = source.randint(1, stage.nth) if attempt else 1
         plan = Plan(str(log), stage.place, moment, nth, stage.within)
-        environment = plan.environment() if attempt < min(8, kills) else {}
+        environment = {HOME_VARIABLE: world.own_variables[HOME_VARIABLE]}
+        environment |= plan.environment() if attempt < min(8, kills) else {}
         if processes.work(world.few_images, store, small_shards(), environment) == 0:
             break
     return log.read_text().splitlines() if log.exists() else []
@@ -136,7 +140,7 @@ class Nursery:
 
     def start(
         self, images: Path, store: Location, config: ExtractConfig, environment: dict[str, str]
-    ) -> multiprocessing.Process:
+    ) -> BaseProcess:
         process = self._context.Process(target=extract, args=(images, store, config, environment))
         process.start()
         return process

@@ -1,9 +1,10 @@
 """Whether a store holds exactly what one holds that nothing happened to."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import zarr
@@ -21,7 +22,7 @@ class Verdict:
 
     Attributes:
         lost: Images that are not in it, or without the people that they show.
-        doubled: Images that are in it twice, or whose people are, or whose results are kept twice.
+        doubled: Images that are in it twice, or whose people are.
         faults: All else: arrays that differ, parts that nobody needs, torn files.
     """
 
@@ -39,7 +40,7 @@ class Content:
     """A store as any zarr reader sees it."""
 
     arrays: dict[str, np.ndarray]
-    parts: dict[str, tuple[bool, list[str]]]
+    parts: dict[str, list[str] | None]
     stray: tuple[str, ...]
 
 
@@ -47,10 +48,9 @@ def read_content(store: Location) -> Content:
     """Read all of a store; a torn array raises."""
     root = open_root(store)
     arrays = dict(_arrays(root, ("images", "people")))
-    shards = root["shards"].groups() if "shards" in root else ()
-    parts = {name: (bool(part.attrs.get("done")), _digests(part)) for name, part in shards}
-    local = store.rglob("*.partial") if isinstance(store, Path) else ()
-    return Content(arrays, parts, tuple(str(path.relative_to(store)) for path in local))
+    parts = dict(_parts(root))
+    torn = store.rglob("*.partial") if isinstance(store, Path) else ()
+    return Content(arrays, parts, tuple(sorted(path.name for path in torn)))
 
 
 def judge(store: Location, undisturbed: Content, expected: Iterable[str] = ()) -> Verdict:
@@ -63,18 +63,23 @@ def judge(store: Location, undisturbed: Content, expected: Iterable[str] = ()) -
     aside = set(expected)
     rows, other = _rows(here, aside), _rows(undisturbed, aside)
     names = Counter(here.arrays["images/filename"].tolist())
-    kept = Counter(digest for done, digests in here.parts.values() if done for digest in digests)
-    twice = {digest for digest, count in kept.items() if count > 1}
     doubled = {name for name, count in names.items() if count > 1}
-    doubled |= {name for name, row in rows.items() if row[0] in twice}
+    doubled |= {
+        name for name in rows.keys() & other.keys() if _people(rows, name) > _people(other, name)
+    }
     lost = {name for name, row in other.items() if rows.get(name, row) != row} - doubled
     lost |= other.keys() - rows.keys()
     return Verdict(frozenset(lost), frozenset(doubled), tuple(_faults(here, undisturbed, aside)))
 
 
-def _faults(here: Content, undisturbed: Content, aside: set[str]) -> Iterable[str]:
-    if unfinished := [name for name, (done, _) in here.parts.items() if not done]:
-        yield f"{len(unfinished)} unfinished parts"
+def _faults(here: Content, undisturbed: Content, aside: set[str]) -> Iterator[str]:
+    finished = {name: digests for name, digests in here.parts.items() if digests is not None}
+    if len(finished) < len(here.parts):
+        yield f"{len(here.parts) - len(finished)} unfinished parts"
+    held = Counter(digest for digests in finished.values() for digest in digests)
+    for name, digests in finished.items():
+        if all(held[digest] > 1 for digest in digests):
+            yield f"the part {name} that nobody needs"
     if here.stray:
         yield f"{len(here.stray)} torn files such as {here.stray[0]}"
     if aside:  # the rows were compared one by one
@@ -87,6 +92,10 @@ def _faults(here: Content, undisturbed: Content, aside: set[str]) -> Iterable[st
             yield f"{name} differs"
 
 
+def _people(rows: dict[str, tuple[Any, ...]], name: str) -> int:
+    return len(rows[name][-1])
+
+
 def _equal(one: np.ndarray, other: np.ndarray) -> bool:
     if one.dtype != other.dtype or one.shape != other.shape:
         return False
@@ -95,7 +104,7 @@ def _equal(one: np.ndarray, other: np.ndarray) -> bool:
     return one.tobytes() == other.tobytes()
 
 
-def _rows(content: Content, aside: set[str]) -> dict[str, tuple[object, ...]]:
+def _rows(content: Content, aside: set[str]) -> dict[str, tuple[Any, ...]]:
     """Return all that a store tells of each image: digest, status, reason, size and people."""
     arrays = content.arrays
     columns = [arrays[f"images/{name}"].tolist() for name in ("digest", "status", "reason", "size")]
@@ -111,13 +120,16 @@ def _rows(content: Content, aside: set[str]) -> dict[str, tuple[object, ...]]:
     return {name: (*row[:3], tuple(row[3]), row[4]) for name, *row in rows if name not in aside}
 
 
-def _arrays(root: zarr.Group, groups: Iterable[str]) -> Iterable[tuple[str, np.ndarray]]:
-    for group in groups:
-        for name, array in root[group].arrays():
-            yield f"{group}/{name}", np.asarray(array[:])
+def _arrays(root: zarr.Group, names: Iterable[str]) -> Iterator[tuple[str, np.ndarray]]:
+    for name in names:
+        group: Any = root[name]
+        for array_name, array in group.arrays():
+            yield f"{name}/{array_name}", np.asarray(array[:])
 
 
-def _digests(part: zarr.Group) -> list[str]:
-    if not part.attrs.get("done"):
-        return []
-    return np.asarray(part["images/digest"][:]).tolist()
+def _parts(root: zarr.Group) -> Iterator[tuple[str, list[str] | None]]:
+    """Yield the parts with the digests of their images; None where they are not finished."""
+    shards: Any = root.get("shards")
+    for name, part in () if shards is None else shards.groups():
+        done = part.attrs.get("done")
+        yield name, part["images/digest"][:].tolist() if done else None

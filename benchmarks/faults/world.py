@@ -20,9 +20,9 @@ import psutil
 from benchmarks.faults.detector import NAME, installed
 from benchmarks.faults.pictures import make_pictures
 from benchmarks.faults.verdict import Content, read_content
-from flows.services import free_port, prefect_server, set_environment
+from flows.services import OFFLINE, QUIET, free_port, prefect_server
 from pose_lib.formats.locations import Location
-from tasks.workspace import Workspace
+from tasks.workspace import HOME_VARIABLE, Workspace
 
 MARK = "POSELIFT_FAULTS_MARK"
 """Environment variable that all processes of a run inherit."""
@@ -40,18 +40,21 @@ class World:
     Attributes:
         own_variables: Environment of the runs, but for Prefect's.
         until_the_end: What is started when it is first needed.
+        given_prefect: URL of a Prefect API, where there is one already.
         made: Contents of stores that nothing happened to.
     """
 
     folder: Path
     own_variables: Mapping[str, str]
     until_the_end: ExitStack
+    given_prefect: str = ""
     made: dict[str, Content] = field(default_factory=dict)
 
     @functools.cached_property
     def prefect(self) -> str:
         """URL of the Prefect API that all runs use, of a server as a user may have one."""
-        return self.until_the_end.enter_context(prefect_server(self._workspace, free_port()))
+        starting = prefect_server(self._workspace, free_port())
+        return self.given_prefect or self.until_the_end.enter_context(starting)
 
     @property
     def variables(self) -> dict[str, str]:
@@ -213,16 +216,25 @@ class Run:
 
 
 @contextmanager
-def world(folder: Path) -> Iterator[World]:
-    """Have the stand-in detector for the block, and whatever servers are needed in it."""
-    package = installed(folder / "packages")
-    sys.path.append(str(package))
-    set_environment(Workspace(folder / "home"))
+def world(folder: Path, *, prefect: str = "") -> Iterator[World]:
+    """Have the stand-in detector for the block, and whatever servers are needed in it.
+
+    Args:
+        prefect: URL of a Prefect API to use; a server is started where one is needed by default.
+    """
+    package = str(installed(folder / "packages"))
+    sys.path.append(package)  # for processes that are forked from this one's
     variables = {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join((str(REPOSITORY), str(package))),
+        **OFFLINE,
+        **QUIET,
+        HOME_VARIABLE: str(folder / "home"),
+        "PYTHONPATH": os.pathsep.join((str(REPOSITORY), package)),
         "POSELIFT_WORKERS": "2",
         "OMP_NUM_THREADS": "1",
     }
-    with ExitStack() as until_the_end:
-        yield World(folder, variables, until_the_end)
+    try:
+        with ExitStack() as until_the_end:
+            yield World(folder, variables, until_the_end, prefect)
+    finally:
+        sys.path.remove(package)
