@@ -12,6 +12,7 @@ from pose_lib.formats.locations import Location
 from pose_lib.formats.store_lock import Lease
 from pose_lib.sharding import Shard, plan_shards
 from tasks.artifacts import show_images, show_ledger
+from tasks.bulk import unseen
 from tasks.extract import (
     Ledger,
     Survey,
@@ -54,8 +55,10 @@ def extract_keypoints(
     with sole_writer(store, config.wait_seconds) as lease:
         survey = survey_images(images, config, store)
         if overlays is not None:
-            check_overlays(survey.source, overlays)
-        shards = plan_missing_shards(survey, store, config, worker_count(), overwrite=overwrite)
+            check_overlays(unseen(survey.source), overlays)
+        shards = plan_missing_shards(
+            unseen(survey), store, config, worker_count(), overwrite=overwrite
+        )
         compute_shards(shards, survey, store, config, lease)
         ledger = publish(survey, store, config, lease)
         if overlays is not None:
@@ -81,7 +84,7 @@ def publish(survey: Survey, store: Location, config: ExtractConfig, lease: Lease
     """Show all results to the store's readers and on the run's page, if the store is ours yet."""
     lease.confirm()
     record_extraction(store, config)
-    ledger = publish_store(store, survey, config.choice)
+    ledger = publish_store(store, unseen(survey), config.choice)
     show_ledger(ledger)
     show_images(store)
     return ledger

@@ -32,6 +32,7 @@ from pose_lib.ledger import LedgerTable
 from pose_lib.openpose.engine import on_gpu
 from pose_lib.person_choice import EVERYBODY, PersonChoice
 from pose_lib.sharding import Shard, plan_shards
+from tasks.bulk import UNHASHED
 from tasks.patience import PATIENT
 from tasks.workspace import current_workspace
 
@@ -79,7 +80,7 @@ def survey_images(images: str, config: ExtractConfig, store: Location | None = N
     return Survey(source, source.digests(stamps, known), stamps)
 
 
-@task(name="plan-shards")
+@task(name="plan-shards", **UNHASHED)
 def plan_missing_shards(
     survey: Survey, store: Location, config: ExtractConfig, n_workers: int, *, overwrite: bool
 ) -> list[Shard]:
@@ -127,7 +128,7 @@ def cut_shards(
     ]
 
 
-@task(name="extract-shard", task_run_name="extract {shard}", **PATIENT)
+@task(name="extract-shard", task_run_name="extract {shard}", **UNHASHED, **PATIENT)
 def extract_shard(shard: Shard, source: ImageSource, store: Location, config: ExtractConfig) -> int:
     """Find the people in the shard's images and write them to the store; return how many images.
 
@@ -147,7 +148,7 @@ def extract_shard(shard: Shard, source: ImageSource, store: Location, config: Ex
     return len(shard.names)
 
 
-@task(name="publish-store", **PATIENT)
+@task(name="publish-store", **UNHASHED, **PATIENT)
 def publish_store(store: Location, survey: Survey, choice: PersonChoice = EVERYBODY) -> Ledger:
     """Assemble what readers of the store see, for exactly the surveyed images."""
     source = survey.source

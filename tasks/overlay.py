@@ -15,10 +15,11 @@ from pose_lib.formats.pictures import encode_image
 from pose_lib.formats.whole_file import write_all_inside
 from pose_lib.plots.overlay import draw_people
 from pose_lib.sharding import Shard
+from tasks.bulk import UNHASHED
 from tasks.patience import PATIENT
 
 
-@task(name="check-overlays")
+@task(name="check-overlays", **UNHASHED)
 def check_overlays(source: ImageSource, folder: Location) -> None:
     """Refuse a folder in which overlays would replace the images, or other files not ours."""
     if folder.resolve() == source.root:
@@ -32,7 +33,7 @@ def check_overlays(source: ImageSource, folder: Location) -> None:
         )
 
 
-@task(name="draw-overlays", task_run_name="draw {shard}", **PATIENT)
+@task(name="draw-overlays", task_run_name="draw {shard}", **UNHASHED, **PATIENT)
 def draw_overlays(shard: Shard, source: ImageSource, store: Location, folder: Location) -> int:
     """Draw the store's people over the shard's images; return how many images.
 

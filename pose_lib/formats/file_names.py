@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path, PurePath, PurePosixPath
+from posixpath import splitext
 
 from upath import UPath
 
@@ -18,12 +19,12 @@ VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".web
 
 def is_image(name: str) -> bool:
     """Tell whether a file is an image by its suffix."""
-    return PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
+    return splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
 def is_video(name: str) -> bool:
     """Tell whether a file is a video by its suffix."""
-    return PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES
+    return splitext(name)[1].lower() in VIDEO_SUFFIXES
 
 
 def refuse_escaping_names(names: Iterable[str], origin: str | Path | UPath) -> None:
