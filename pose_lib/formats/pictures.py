@@ -27,5 +27,7 @@ def encode_image(
     suffix: str, image: UInt8[np.ndarray, "height width 3"], *, quality: int = 95
 ) -> bytes:
     """Return the content of an image file of that suffix, such as ``.png``; options as above."""
-    _, content = cv2.imencode(suffix, image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    is_jpeg = suffix.lower() in (".jpg", ".jpeg", ".jpe")
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if is_jpeg else []
+    _, content = cv2.imencode(suffix, image, options)
     return content.tobytes()
