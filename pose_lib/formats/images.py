@@ -2,6 +2,7 @@
 
 import functools
 import glob
+import io
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -146,13 +147,17 @@ class ImageSource:
             ChangedImage: If there is another content than that, or none any more.
             UnreachableError: If the storage does not answer.
         """
-        content = b""
+        return self.read_sized(name, digest=digest)[0]
+
+    def read_sized(
+        self, name: str, *, digest: str = ""
+    ) -> tuple[UInt8[np.ndarray, "height width 3"], tuple[int, int]]:
+        """Return what `read` does, and from the same bytes the image's own width and height."""
         path, frame = self._locate(name)
         try:
-            if digest and frame is not None and self.digest(name) != digest:
-                raise ChangedImage(_CHANGED)
             if frame is not None:
-                return open_video(path, file_stamp(path)).read(frame)
+                picture = self._frame(name, digest)
+                return picture, (picture.shape[1], picture.shape[0])
             content = self._content(path)
         except TooManyBytesError as error:
             raise ImageTooLarge(str(error)) from error
@@ -163,7 +168,12 @@ class ImageSource:
             raise UnreadableImage(f"cannot be opened: {reason}") from error
         if digest and content_digest(content) != digest:
             raise ChangedImage(_CHANGED)
-        return decode_image(content, max_pixels=self.max_pixels, least_side=self.least_side)
+        picture = decode_image(content, max_pixels=self.max_pixels, least_side=self.least_side)
+        size = (picture.shape[1], picture.shape[0])
+        if self.least_side is None:
+            return picture, size
+        header = size_from_header(io.BytesIO(content), max_pixels=self.max_pixels)
+        return picture, _turned_as(header, size)
 
     def full_size(self, name: str, size: tuple[int, int]) -> tuple[int, int]:
         """Return the width and height of an image that was read at ``size``, maybe reduced.
@@ -176,12 +186,16 @@ class ImageSource:
         if frame is not None or self.least_side is None:
             return size
         try:
-            width, height = _size_of(path)
+            return _turned_as(_size_of(path), size)
         except OSError as error:
             raise UnreadableImage(f"cannot be opened: {error.strerror or error}") from error
-        # The header's size is that before a turn, which pictures are read with.
-        turned = (width - height) * (size[0] - size[1]) < 0
-        return (height, width) if turned else (width, height)
+
+    def _frame(self, name: str, digest: str) -> UInt8[np.ndarray, "height width 3"]:
+        path, frame = self._locate(name)
+        assert frame is not None
+        if digest and self.digest(name) != digest:
+            raise ChangedImage(_CHANGED)
+        return open_video(path, file_stamp(path)).read(frame)
 
     def _locate(self, name: str) -> tuple[Location, int | None]:
         """Return the file, and the frame's number if the file is a video."""
@@ -269,6 +283,13 @@ def _size_of(path: Location) -> tuple[int, int]:
     """Return width and height from a file's header, of which no more is read than it takes."""
     with plain_errors(path), path.open("rb") as file:
         return size_from_header(file)
+
+
+def _turned_as(header: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
+    """Return a header's size, which is that before a turn, as of a picture read at ``size``."""
+    width, height = header
+    turned = (width - height) * (size[0] - size[1]) < 0
+    return (height, width) if turned else (width, height)
 
 
 def _names_in(root: Location, file: str) -> list[str]:

@@ -91,6 +91,24 @@ def test_a_picture_that_changes_or_goes_after_the_survey_is_failed_and_not_mista
     assert set(read_keypoints(store).status.tolist()) == {good}
 
 
+def test_the_size_of_a_reduced_picture_is_that_of_the_bytes_it_was_decoded_from(
+    detector, photos, tmp_path, monkeypatch
+):
+    photo = photos / "a.jpg"
+    cv2.imwrite(str(photo), np.full((64, 96, 3), 100, np.uint8))
+
+    def detect(image):
+        cv2.imwrite(str(photo), np.full((32, 16, 3), 7, np.uint8))  # replaced at once
+        assert image.shape == (8, 12, 3)
+        return People(np.full((1, 18, 3), 5.5, np.float32), np.ones(1, np.float32))
+
+    monkeypatch.setattr(detector, "detect", detect)
+    extract(photos, tmp_path / "store.zarr")
+    published = read_keypoints(tmp_path / "store.zarr")
+    assert published.size.tolist() == [[96, 64]]
+    assert published.keypoints[0, 0, 0] == 6 * 8 - 0.5
+
+
 def test_how_often_an_image_was_tried_is_counted_over_all_runs(photos, tmp_path, detector):
     paint(photos / "a.png", 100)
     paint(photos / "b.png", 50)
