@@ -26,7 +26,8 @@ from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from tools.fuzz_targets import ROOT, Target, targets
+from tools.fuzz_seeds import ROOT
+from tools.fuzz_targets import Target, targets
 
 MAX_SECONDS = 5.0
 """Of computing, for one input."""

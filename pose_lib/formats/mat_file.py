@@ -1,15 +1,13 @@
 """Variables out of MATLAB's ``.mat`` of version 5, which MPII's annotations are.
 
-scipy reads these files in C: structs in structs exhaust its stack and end the process, and a size
-in the file is believed before the bytes are there. Here every size is held against the bytes that
-are left, and the depth is bounded.
+scipy reads these files in C and believes them: 20,000 cells in cells, a file of 1 MB, exhaust its
+stack and end the process, and 184 bytes that promise cells take 4 GB (measured with 1.17). Here
+every size is held against the bytes that are left, and the depth is bounded.
 
 Source:
     MathWorks, "MAT-File Format", for the bytes: level 5, chapter 1.
 """
 
-import math
-import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +17,14 @@ from typing import Any
 import numpy as np
 
 from pose_lib.errors import InputError
+from pose_lib.formats.mat_elements import (
+    COMPRESSED,
+    MATRIX,
+    NUMERIC,
+    Elements,
+    Header,
+    padded,
+)
 from pose_lib.formats.reading import read_content, reading
 
 MAX_BYTES = 1 << 30
@@ -29,23 +35,14 @@ FREELY_UNPACKED_BYTES = 1 << 24
 """What a variable may unpack to, however well it is packed."""
 MAX_DEPTH = 32
 """MPII's structs lie six deep; nobody can look into thirty."""
-MAX_FIELDS = 1000
-MAX_AXES = 32
+MAX_FIELDS, MAX_TEXT_ROWS = 1000, 10_000
+"""Of a struct, and of a matrix of letters; a version or a name has one row."""
 
 _HEADER_BYTES = 128
 _ORDERS = {b"IM": "<", b"MI": ">"}
-_MATRIX, _COMPRESSED = 14, 15
-_NUMBERS = {
-    **{1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4"},
-    **{7: "f4", 9: "f8", 12: "i8", 13: "u8"},
-}
-_STRUCT_LETTERS = dict(zip(_NUMBERS, "bBhHiIfdqQ", strict=True))
 _LETTERS = {1: "latin-1", 2: "latin-1", 4: "utf-16", 16: "utf-8", 17: "utf-16", 18: "utf-32"}
-_CELL, _STRUCT, _OBJECT, _CHAR, _NUMERIC = 1, 2, 3, 4, range(6, 16)
+_CELL, _STRUCT, _OBJECT, _CHAR = 1, 2, 3, 4
 _EMPTY = np.zeros(0)
-_LONE_BYTES = 56
-_LONE_WORDS = (_MATRIX, 6, 8, 5, 8, 1, 1, 1, 0)
-"""Of a matrix of one number: types of matrix and flags, type and length of its axes, no name."""
 _FIRST_BYTES = 1 << 12  # hold a variable's name
 
 
@@ -100,138 +97,41 @@ class _Variable:
         start = self.content
         if self.packed:
             start = zlib.decompressobj().decompress(self.content, _FIRST_BYTES)
-        bounds = _Elements(start, self.order).matrix_bounds(0, len(start), whole=False)
-        return _Elements(start, self.order).header(*bounds).name
+        bounds = Elements(start, self.order).matrix_bounds(0, len(start), whole=False)
+        return Elements(start, self.order).header(*bounds).name
 
     def whole(self) -> "_Matrices":
         if not self.packed:
-            return _Matrices(_Elements(self.content, self.order))
+            return _Matrices(Elements(self.content, self.order))
         allowed = max(FREELY_UNPACKED_BYTES, MAX_UNPACKING * len(self.content))
         unpacking = zlib.decompressobj()
         content = unpacking.decompress(self.content, allowed)
         if not unpacking.eof:
             more = bool(unpacking.unconsumed_tail)
             raise ValueError("it unpacks to far too much" if more else "it is cut short")
-        return _Matrices(_Elements(content, self.order))
+        return _Matrices(Elements(content, self.order))
 
 
 def _variables(content: bytes) -> Iterator[_Variable]:
     order = _ORDERS.get(content[126:128])
     if order is None or len(content) < _HEADER_BYTES:
         raise ValueError("it is no .mat of MATLAB's version 5 to 7")
-    elements = _Elements(content, order)
+    elements = Elements(content, order)
     position = _HEADER_BYTES
     while position < len(content):
         kind, start, end = elements.tag(position, len(content))
-        if kind == _MATRIX:
+        if kind == MATRIX:
             yield _Variable(content[position:end], order, packed=False)
-        elif kind == _COMPRESSED:
+        elif kind == COMPRESSED:
             yield _Variable(content[start:end], order, packed=True)
-        position = end if kind == _COMPRESSED else _padded(end)
-
-
-@dataclass(frozen=True)
-class _Header:
-    """What stands before a matrix's content."""
-
-    kind: int
-    shape: tuple[int, ...]
-    name: str
-    content: int
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
-
-
-class _Elements:
-    """The data elements in some bytes: a tag with type and length each, then the data."""
-
-    def __init__(self, content: bytes, order: str) -> None:
-        self.content, self.order = content, order
-        self._two, self._lone = struct.Struct(f"{order}II"), struct.Struct(f"{order}14I")
-        self._readers = {
-            kind: struct.Struct(order + letter) for kind, letter in _STRUCT_LETTERS.items()
-        }
-
-    def tag(self, position: int, end: int) -> tuple[int, int, int]:
-        """Return an element's type, and where its data begin and end."""
-        if position + 8 > end:
-            raise ValueError("it is cut short")
-        kind, length = self._two.unpack_from(self.content, position)
-        if kind >> 16:  # four bytes of data or fewer lie in the tag itself
-            start, kind, length = position + 4, kind & 0xFFFF, kind >> 16
-            if length > 4:
-                raise ValueError(f"a small element of {length} bytes")
-        else:
-            start = position + 8
-        if start + length > end:
-            raise ValueError("it is cut short")
-        return kind, start, start + length
-
-    def numbers(self, position: int, end: int) -> tuple[np.ndarray, int]:
-        """Return an element's numbers, and where the next one begins."""
-        kind, start, stop = self.tag(position, end)
-        if kind not in _NUMBERS:
-            raise ValueError(f"an element of type {kind} where numbers must be")
-        dtype = np.dtype(self.order + _NUMBERS[kind])
-        if (stop - start) % dtype.itemsize:
-            raise ValueError(f"{stop - start} bytes are no whole numbers")
-        count = (stop - start) // dtype.itemsize
-        return np.frombuffer(self.content, dtype, count, start), _padded(stop)
-
-    def lone_number(self, position: int, end: int) -> tuple[int | float, int] | None:
-        """Return a number as MATLAB writes it, and where the next matrix begins; else None.
-
-        Nearly all of MPII's million matrices are such numbers: this makes reading four times as
-        fast, and changes nothing else.
-        """
-        if position + _LONE_BYTES > end:
-            return None
-        words = self._lone.unpack_from(self.content, position)
-        length, flags, kind = words[1], words[4], words[12]
-        if words[:1] + words[2:4] + words[6:12] != _LONE_WORDS or flags & 0xFF not in _NUMERIC:
-            return None
-        if kind >> 16:
-            start, kind, n_bytes = position + 52, kind & 0xFFFF, kind >> 16
-        else:
-            start, n_bytes = position + 56, words[13]
-        reader = self._readers.get(kind)
-        stop = position + 8 + length
-        if reader is None or n_bytes != reader.size or not start + n_bytes <= stop <= end:
-            return None
-        return reader.unpack_from(self.content, start)[0], _padded(stop)
-
-    def matrix_bounds(self, position: int, end: int, *, whole: bool = True) -> tuple[int, int]:
-        """Return where a matrix's elements begin and end."""
-        if position + 8 > end:
-            raise ValueError("it is cut short")
-        kind, length = self._two.unpack_from(self.content, position)
-        if kind != _MATRIX:
-            raise ValueError(f"an element of type {kind} where a matrix must be")
-        stop = position + 8 + length
-        if whole and stop > end:
-            raise ValueError("it is cut short")
-        return position + 8, min(stop, end)
-
-    def header(self, start: int, end: int) -> _Header:
-        flags, position = self.numbers(start, end)
-        axes, position = self.numbers(position, end)
-        _, name_start, name_end = self.tag(position, end)
-        if not len(flags) or len(axes) > MAX_AXES:
-            raise ValueError("a matrix without flags, or of too many axes")
-        shape = tuple(int(length) for length in axes)
-        if min(shape, default=0) < 0:
-            raise ValueError(f"a matrix of shape {shape}")
-        name = self.content[name_start:name_end].decode("latin-1")
-        return _Header(int(flags[0]) & 0xFF, shape, name, _padded(name_end))
+        position = end if kind == COMPRESSED else padded(end)
 
 
 @dataclass(frozen=True)
 class _Matrices:
     """Matrices, and the matrices in their fields and cells, as values."""
 
-    elements: _Elements
+    elements: Elements
 
     def value(self) -> Any:
         return self._matrix(0, len(self.elements.content), 0)[0]
@@ -246,7 +146,7 @@ class _Matrices:
         if start == stop:  # how an empty field is written
             return _EMPTY, stop
         header = self.elements.header(start, stop)
-        if header.kind in _NUMERIC:
+        if header.kind in NUMERIC:
             value = self._numbers(header, stop)
         elif header.kind == _CHAR:
             value = self._text(header, stop)
@@ -256,15 +156,15 @@ class _Matrices:
             value = self._structs(header, stop, depth)
         else:
             raise ValueError(f"a matrix of class {header.kind}, which annotations do not need")
-        return value, _padded(stop)
+        return value, padded(stop)
 
-    def _numbers(self, header: _Header, stop: int) -> Any:
+    def _numbers(self, header: Header, stop: int) -> Any:
         numbers, _ = self.elements.numbers(header.content, stop)
         if len(numbers) != header.size:
             raise ValueError(f"a matrix of shape {header.shape} has {len(numbers)} numbers")
         return numbers[0].item() if len(numbers) == 1 else numbers
 
-    def _text(self, header: _Header, stop: int) -> np.ndarray:
+    def _text(self, header: Header, stop: int) -> np.ndarray:
         kind, start, end = self.elements.tag(header.content, stop)
         if kind not in _LETTERS:
             raise ValueError(f"an element of type {kind} where text must be")
@@ -275,23 +175,23 @@ class _Matrices:
         if not text:
             return np.zeros(0, np.str_)
         rows = header.shape[0] if header.shape else 1
-        if not rows or len(text) % rows:
+        if not 0 < rows <= MAX_TEXT_ROWS or len(text) % rows:
             raise ValueError(f"text of shape {header.shape} has {len(text)} letters")
         return np.array([text[row::rows] for row in range(rows)])
 
-    def _cells(self, header: _Header, stop: int, depth: int) -> np.ndarray:
+    def _cells(self, header: Header, stop: int, depth: int) -> np.ndarray:
         self._require_room(header.size, header.content, stop)
         values, _ = self._several(header.size, header.content, stop, depth)
         return _objects(values)
 
-    def _structs(self, header: _Header, stop: int, depth: int) -> np.ndarray:
+    def _structs(self, header: Header, stop: int, depth: int) -> np.ndarray:
         position = header.content
         if header.kind == _OBJECT:  # the name of its class
-            position = _padded(self.elements.tag(position, stop)[2])
+            position = padded(self.elements.tag(position, stop)[2])
         length, position = self.elements.numbers(position, stop)
         _, start, end = self.elements.tag(position, stop)
         names = _names(self.elements.content[start:end], int(length[0]) if len(length) else 0)
-        position = _padded(end)
+        position = padded(end)
         self._require_room(header.size * len(names), position, stop)
         if not names:
             return _EMPTY
@@ -331,7 +231,3 @@ def _objects(values: list[Any]) -> np.ndarray:
     for row, value in enumerate(values):
         array[row] = value
     return array
-
-
-def _padded(position: int) -> int:
-    return -(-position // 8) * 8

@@ -34,7 +34,7 @@ from pose_lib.formats.keypoint_truth import read_keypoint_truth
 from pose_lib.formats.mat_file import read_mat_variable
 from pose_lib.formats.mpi_3dhp_truth import read_mpi_3dhp_truth
 from pose_lib.formats.mpii import read_mpii_release
-from pose_lib.formats.numpy_files import array_in, read_npy, read_npz
+from pose_lib.formats.numpy_files import FREELY_UNPACKED_BYTES, array_in, read_npy, read_npz
 from pose_lib.formats.openpose_json import read_openpose
 from pose_lib.formats.reading import MAX_TOML_BYTES, read_toml
 from pose_lib.lifting.config import TrainConfig
@@ -44,6 +44,7 @@ TARGETS = targets()
 CORPUS = Path(__file__).parents[2] / "fuzz_corpus"
 FOUND = sorted(path for path in CORPUS.glob("*/*") if path.is_file())
 MANY = 10**12
+BOMB_BYTES = FREELY_UNPACKED_BYTES + (1 << 20)
 
 
 @functools.cache
@@ -125,20 +126,17 @@ def test_text_of_letters_that_do_not_exist_is_refused(letter, tmp_path):
 def test_an_archive_that_unpacks_to_a_thousand_times_its_size_is_not_unpacked(packing, tmp_path):
     path = tmp_path / "a.npz"
     with zipfile.ZipFile(path, "w", packing) as archive:
-        archive.writestr("a.npy", npy("|b1", (200 << 20,), bytes(200 << 20)))
+        archive.writestr("a.npy", npy("|b1", (BOMB_BYTES,), bytes(BOMB_BYTES)))
     with bounded(path), pytest.raises(InputError, match=r"a\.npz"):
         read_npz(path, "archive", {"a"})
 
 
 def test_an_archive_that_lies_about_the_size_of_a_member_is_not_unpacked_beyond_it(tmp_path):
-    path = tmp_path / "a.npz"
+    path, bomb = tmp_path / "a.npz", npy("|b1", (BOMB_BYTES,), bytes(BOMB_BYTES))
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("a.npy", npy("|b1", (200 << 20,), bytes(200 << 20)))
-    content, true = (
-        path.read_bytes(),
-        struct.pack("<I", len(npy("|b1", (200 << 20,), b"")) + (200 << 20)),
-    )
-    path.write_bytes(content.replace(true, struct.pack("<I", 1000)))
+        archive.writestr("a.npy", bomb)
+    true, told = (struct.pack("<I", size) for size in (len(bomb), 1000))
+    path.write_bytes(path.read_bytes().replace(true, told))
     with bounded(path), pytest.raises(InputError, match=r"a\.npz"):
         read_npz(path, "archive", {"a"})
 
@@ -241,7 +239,7 @@ def test_a_matrix_that_promises_more_than_it_has_is_refused(kind, tmp_path):
 
 
 def test_a_mat_that_unpacks_to_a_thousand_times_its_size_is_not_unpacked(tmp_path):
-    packed = zlib.compress(mat_matrix(6, (1, 25 << 20), bytes(200 << 20), "RELEASE"))
+    packed = zlib.compress(mat_matrix(6, (1, 3 << 20), bytes(24 << 20), "RELEASE"))
     content = b"x" * 124 + b"\x00\x01IM" + struct.pack("<II", 15, len(packed)) + packed
     (tmp_path / "a.mat").write_bytes(content)
     with bounded(tmp_path / "a.mat"), pytest.raises(InputError, match="far too much"):
