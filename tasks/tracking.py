@@ -48,6 +48,7 @@ def connect() -> MlflowClient:
     known what became of the first.
     """
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # it is for results
     workspace = current_workspace()
     make_folder(workspace.home)
     mlflow.set_tracking_uri(workspace.tracking_uri)
