@@ -29,3 +29,9 @@ def running(mark: dict[str, str]) -> list[psutil.Process]:
         if (process.info["environ"] or {}).get(MARK) == mark[MARK]
         and process.info["status"] != psutil.STATUS_ZOMBIE
     ]
+
+
+def end_all(mark: dict[str, str]) -> None:
+    """Kill what a test that failed has left running."""
+    for process in running(mark):
+        process.kill()
