@@ -185,7 +185,7 @@ def batch_length(config: ExtractConfig) -> int:
     """Return how many images a worker that dies may lose: as set, else some seconds of work."""
     if config.images_per_batch is not None:
         return config.images_per_batch
-    return 4096 if _is_quick(config) else 32
+    return 4096 if _is_quick(config) else 64
 
 
 def _is_quick(config: ExtractConfig) -> bool:

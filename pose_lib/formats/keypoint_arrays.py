@@ -15,6 +15,8 @@ CHUNK_ROWS = 1 << 14
 MAX_ROWS, MAX_ARRAY_BYTES = 1 << 27, 1 << 34
 """Of one array: a hundred million images or people, which no machine reads at once."""
 
+_STATUS_NAMES = {str(int(status)): status.label for status in ImageStatus}
+
 _Column = tuple[str, np.ndarray, tuple[str, ...]]
 """An array's path below the group, its values, and the names of its axes."""
 
@@ -37,8 +39,6 @@ def write_arrays(
     for name, values, axes in _columns(outcomes, stamps):
         rows = min(max(len(values), least_chunk), CHUNK_ROWS)
         _write_array(group, name, values, axes, chunk_rows=rows, overwrite=overwrite)
-    labels = {str(int(status)): status.label for status in ImageStatus}
-    group["images/status"].attrs["names"] = labels
 
 
 def append_arrays(
@@ -71,6 +71,7 @@ def _write_array(
         data=values,
         chunks=(chunk_rows, *values.shape[1:]),
         dimension_names=axes,
+        attributes={"names": _STATUS_NAMES} if name == "images/status" else None,
         overwrite=overwrite,
     )
 
