@@ -3,7 +3,6 @@
 import re
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -42,29 +41,27 @@ def watched(pid: int) -> Iterator[Usage]:
 
 
 def _watch(root: psutil.Process, usage: Usage, ended: threading.Event) -> None:
-    peak: dict[str, int] = defaultdict(int)
-    seconds: dict[tuple[str, int], float] = {}
+    roles, spent = {root.pid: "flow"}, {}
     while not ended.is_set():
         with suppress(psutil.NoSuchProcess):
             for process in (root, *root.children(recursive=True)):
-                _note(process, root.pid, peak, seconds)
+                with suppress(psutil.NoSuchProcess, psutil.AccessDenied, FileNotFoundError):
+                    _note(process, roles, spent, usage.peak_bytes)
         time.sleep(_EVERY)
-    usage.peak_bytes.update(peak)
-    for (role, _), spent in seconds.items():
-        usage.cpu_seconds[role] = usage.cpu_seconds.get(role, 0.0) + spent
+    for pid, seconds in spent.items():
+        role = roles[pid]
+        usage.cpu_seconds[role] = usage.cpu_seconds.get(role, 0.0) + seconds
 
 
 def _note(
-    process: psutil.Process,
-    root_pid: int,
-    peak: dict[str, int],
-    seconds: dict[tuple[str, int], float],
+    process: psutil.Process, roles: dict[int, str], spent: dict[int, float], peak: dict[str, int]
 ) -> None:
-    with suppress(psutil.NoSuchProcess, psutil.AccessDenied, FileNotFoundError):
-        role = "flow" if process.pid == root_pid else _role(process)
-        peak[role] = max(peak[role], _peak_bytes(process))
-        times = process.cpu_times()
-        seconds[role, process.pid] = times.user + times.system
+    if roles.get(process.pid, "other") == "other":  # what it is shows once it runs its program
+        roles[process.pid] = _role(process)
+    role = roles[process.pid]
+    peak[role] = max(peak.get(role, 0), _peak_bytes(process))
+    times = process.cpu_times()
+    spent[process.pid] = times.user + times.system
 
 
 def _role(process: psutil.Process) -> str:

@@ -16,8 +16,10 @@ in all processes together, which other work on the machine does not touch.
 """
 
 import argparse
+import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -76,6 +78,7 @@ class Measured:
     worker_cpu_ms: float
     server_cpu_seconds: float
     database_mb: float
+    database_rows: int
     again_seconds: float
     again_start_seconds: float
     again_flow_mb: float
@@ -101,6 +104,7 @@ _ROWS = (
     ("a worker, MB at most", "worker_mb", 0),
     ("Prefect server, MB at most", "server_mb", 0),
     ("Prefect's database, MB", "database_mb", 2),
+    ("  its rows", "database_rows", 0),
     ("second run, nothing to do, s", "again_seconds", 1),
     ("  until the flow begins, s", "again_start_seconds", 1),
     ("  flow process, MB at most", "again_flow_mb", 0),
@@ -153,7 +157,9 @@ def measure(count: int, folder: Path, workers: int, cost_ms: float) -> Measured:
 
     load = os.getloadavg()[0]
     first = run_command(extract, environment)
-    database = sum(path.stat().st_size for path in Workspace(folder).prefect_home.glob("*.db*"))
+    databases = sorted(Workspace(folder).prefect_home.glob("*.db*"))  # and what is not in it yet
+    database_mb = sum(path.stat().st_size for path in databases) / 1e6
+    database_rows = count_rows(databases[0])
     again = run_command(extract, environment)
     status = run_command(["status", str(store), "--json"], environment)
     for run in (first, again, status):
@@ -183,7 +189,8 @@ def measure(count: int, folder: Path, workers: int, cost_ms: float) -> Measured:
         flow_cpu_ms=first.usage.cpu_seconds["flow"] * per_image,
         worker_cpu_ms=first.usage.cpu_seconds["worker"] * per_image,
         server_cpu_seconds=first.usage.cpu_seconds["server"],
-        database_mb=database / 1e6,
+        database_mb=database_mb,
+        database_rows=database_rows,
         again_seconds=again.seconds,
         again_start_seconds=again.marks["start"][1],
         again_flow_mb=again.usage.peak_bytes["flow"] / 1e6,
@@ -248,6 +255,16 @@ def run_command(arguments: list[str], environment: dict[str, str]) -> Run:
     if process.returncode:
         raise RuntimeError(f"poselift {' '.join(arguments)} failed: {''.join(lines)}")
     return Run(time.perf_counter() - begin, marks, usage, json.loads(answer))
+
+
+def count_rows(database: Path) -> int:
+    """Return how many rows all tables of an SQLite database have together."""
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        tables = connection.execute(
+            "select name from sqlite_master where type = 'table'"
+        ).fetchall()
+        counts = [connection.execute(f'select count(*) from "{name}"') for (name,) in tables]
+        return sum(count.fetchone()[0] for count in counts)
 
 
 def check_store(store: Path, count: int) -> None:
