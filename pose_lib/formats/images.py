@@ -30,10 +30,7 @@ from pose_lib.formats.image_decoding import (
     max_content,
     size_from_header,
 )
-from pose_lib.formats.image_listing import OUTPUT_MARK as OUTPUT_MARK
-from pose_lib.formats.image_listing import holds_images as holds_images
 from pose_lib.formats.image_listing import list_files
-from pose_lib.formats.image_listing import mark_output as mark_output
 from pose_lib.formats.locations import (
     MOST_REQUESTS_AT_ONCE,
     Location,

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from pose_lib.formats.images import OUTPUT_MARK
+from pose_lib.formats.image_listing import OUTPUT_MARK
 from tasks.imports import import_openpose
 from tasks.render import lift_people, render_people
 

@@ -11,13 +11,13 @@ import pytest
 from PIL import Image
 
 from pose_lib.errors import InputError
+from pose_lib.formats.image_listing import mark_output
 from pose_lib.formats.images import (
     ImageSource,
     UnreadableImage,
     decode_image,
     find_images,
     image_sizes,
-    mark_output,
 )
 
 
