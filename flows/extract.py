@@ -59,6 +59,7 @@ def extract_keypoints(
         shards = plan_missing_shards(
             unseen(survey), store, config, worker_count(), overwrite=overwrite
         )
+        record_extraction(store, config)
         compute_shards(shards, survey, store, config, lease)
         ledger = publish(survey, store, config, lease)
         if overlays is not None:
@@ -83,7 +84,6 @@ def compute_shards(
 def publish(survey: Survey, store: Location, config: ExtractConfig, lease: Lease) -> Ledger:
     """Show all results to the store's readers and on the run's page, if the store is ours yet."""
     lease.confirm()
-    record_extraction(store, config)
     ledger = publish_store(store, unseen(survey), config.choice)
     show_ledger(ledger)
     show_images(store)

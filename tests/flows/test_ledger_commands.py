@@ -126,7 +126,7 @@ def test_lifting_is_for_what_can_be_lifted(api, poselift, pictures):
     assert "the JPEG data is cut short" in said(alone)
     together = poselift("lift", "pictures", "--out", "together", "--people", 1, "--json")
     assert together.status == 0, together.err
-    assert json.loads(together.out)["lifted"] >= 2
+    assert json.loads(together.out)["lifted"] >= 1
     assert "broken.jpg: " in together.err
 
 
