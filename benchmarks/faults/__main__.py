@@ -66,11 +66,19 @@ def main() -> None:
 def tried(here: World, names: list[str], kills: int, seed: int) -> Iterator[Row]:
     for name in names:
         start = time.monotonic()
-        for row in TRIALS[name](here, kills, seed):
+        for row in _rows(name, here, kills, seed):
             row.seconds, start = time.monotonic() - start, time.monotonic()
             found = "skipped" if row.skipped else "as it should be" if row.fine else "WRONG"
             print(f"{row.seconds:4.0f} s  {row.fault}: {found}", file=sys.stderr, flush=True)
             yield row
+
+
+def _rows(name: str, here: World, kills: int, seed: int) -> Iterator[Row]:
+    """Yield a trial's rows; one that cannot even be brought to its end is wrong, and no end."""
+    try:
+        yield from TRIALS[name](here, kills, seed)
+    except Exception as error:  # whatever it is, the other trials say more
+        yield Row(name, wrong=[f"{type(error).__name__}: {error}"])
 
 
 def parsed_arguments() -> argparse.Namespace:

@@ -1,8 +1,9 @@
 """Images that go away or change while a run goes on, and images that no process survives."""
 
-import json
+import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,8 @@ from pose_lib.keypoints import ImageStatus
 
 _CHANGED = "changed or deleted while the run went on"
 _HUGE_SIDE = 13_000
-_MEMORY = "1200MB"
+_MOST_MEMORY = 2 << 30
+_ALONE = "the image alone in a process, named in the ledger"
 
 
 def change_images(world: World, kills: int, seed: int) -> Iterable[Row]:  # noqa: ARG001 - all alike
@@ -56,12 +58,36 @@ def change_images(world: World, kills: int, seed: int) -> Iterable[Row]:  # noqa
 
 def poison_aborts(world: World, kills: int, seed: int) -> Iterable[Row]:  # noqa: ARG001 - alike
     """Give pictures that end whatever process looks at them."""
-    yield _poisoned(world, "a picture that aborts the process", 3, ABORTS, "SIGABRT", {})
+    row = Row("a picture that aborts the process", 3, recovered_by=_ALONE)
+    images, names = _with_plain(world, "aborting", 3, ABORTS)
+    _expect_named(world, row, images, names, "SIGABRT")
+    yield row
 
 
 def poison_grows(world: World, kills: int, seed: int) -> Iterable[Row]:  # noqa: ARG001 - alike
     """Give a picture that lets whatever process looks at it take ever more memory."""
-    yield _poisoned(world, "a picture that takes all memory", 1, GROWS, "", _little_memory(world))
+    row = Row("a picture that takes all memory", 1, recovered_by=_ALONE)
+    images, names = _with_plain(world, "growing", 1, GROWS)
+    try:
+        with memory_limit(_MOST_MEMORY) as group:
+            # The kernel kills whoever asks for more.
+            enter = ["sh", "-c", 'echo $$ > "$0/cgroup.procs"; exec "$@"', str(group)]
+            _expect_named(world, row, images, names, "SIGKILL", enter, POSELIFT_WORKERS="1")
+    except OSError as error:
+        row.skipped = f"memory cannot be limited here: {error}"
+    yield row
+
+
+@contextmanager
+def memory_limit(n_bytes: int) -> Iterator[Path]:
+    """Have a control group whose processes may take so much memory together, in the block."""
+    group = Path("/sys/fs/cgroup/memory") / f"poselift-faults-{os.getpid()}"
+    group.mkdir()
+    try:
+        (group / "memory.limit_in_bytes").write_text(str(n_bytes))
+        yield group
+    finally:
+        group.rmdir()
 
 
 def huge_image(world: World, kills: int, seed: int) -> Iterable[Row]:  # noqa: ARG001 - all alike
@@ -69,26 +95,19 @@ def huge_image(world: World, kills: int, seed: int) -> Iterable[Row]:  # noqa: A
     row = Row("a huge picture", tried=1, recovered_by="a limit on pixels")
     images = _with_more(world, "huge")
     write_huge(images / "huge.png", _HUGE_SIDE)
-    _expect_named(world, row, images, ["huge.png"], f"{_HUGE_SIDE}", {})
+    _expect_named(world, row, images, ["huge.png"], f"{_HUGE_SIDE}")
     yield row
 
 
-def _poisoned(
-    world: World,
-    fault: str,
-    count: int,
-    color: tuple[int, int, int],
-    reason: str,
-    variables: dict[str, str],
-) -> Row:
-    row = Row(fault, recovered_by="the image alone in a process, named in the ledger")
-    images = _with_more(world, fault.replace(" ", "-"))
+def _with_plain(
+    world: World, name: str, count: int, color: tuple[int, int, int]
+) -> tuple[Path, list[str]]:
+    """Return a folder of images with some of one color among them, and these images' names."""
+    images = _with_more(world, name)
     names = [f"{index}/poison.png" for index in range(count)]
-    for index, name in enumerate(names):
-        write_plain(images / name, color, width=WIDTH + index)  # contents of their own
-    row.tried = count
-    _expect_named(world, row, images, names, reason, variables)
-    return row
+    for index, plain in enumerate(names):
+        write_plain(images / plain, color, width=WIDTH + index)  # contents of their own
+    return images, names
 
 
 def _expect_named(
@@ -97,11 +116,12 @@ def _expect_named(
     images: Path,
     names: list[str],
     reason: str,
-    variables: dict[str, str],
+    inside: Sequence[str] = (),
+    **variables: str,
 ) -> None:
     """Expect that a run finishes all but these images, and tells why it could not do these."""
     store, config = images.with_suffix(".zarr"), _lenient(world)
-    with world.extracting(images, store, config, **variables) as run:
+    with world.extracting(images, store, config, inside=inside, **variables) as run:
         row.expect(run.end() == 0, run.last_line)
         expect_no_process(row, run)
     row.state, told = world.state(store), _reasons(store)
@@ -118,22 +138,6 @@ def _with_more(world: World, name: str) -> Path:
 def _lenient(world: World) -> Path:
     lengths = {"images_per_shard": 50, "images_per_batch": 10}
     return world.config("lenient", max_failed_share=0.5, **lengths)
-
-
-def _little_memory(world: World) -> dict[str, str]:
-    """Return variables for workers that may take little memory."""
-    options = {
-        "n_workers": 1,
-        "threads_per_worker": 1,
-        "memory_limit": _MEMORY,
-        "host": "127.0.0.1",
-        "dashboard_address": "127.0.0.1:0",
-        "silence_logs": 50,
-    }
-    lines = [f"{name} = {json.dumps(value)}" for name, value in options.items()]
-    path = world.folder / "little-memory.toml"
-    path.write_text('cluster = "distributed.LocalCluster"\n[options]\n' + "\n".join(lines) + "\n")
-    return {"POSELIFT_CLUSTER": str(path)}
 
 
 def _change(images: Path, deleted: list[str], replaced: list[str]) -> None:

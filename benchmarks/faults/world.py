@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,21 +103,33 @@ class World:
 
     @contextmanager
     def extracting(
-        self, images: Path | str, store: Location, config: Path, *options: str, **variables: str
+        self,
+        images: Path,
+        store: Location,
+        config: Path,
+        *,
+        inside: Sequence[str] = (),
+        **variables: str,
     ) -> Iterator["Run"]:
-        """Have `poselift extract` running in the block."""
+        """Have `poselift extract` running in the block.
+
+        Args:
+            inside: A command that runs the one behind it, under some restriction.
+        """
         command = ["extract", str(images), "--store", str(store), "--config", str(config)]
-        with self.running(*command, *options, **variables) as run:
+        with self.running(*command, inside=inside, **variables) as run:
             yield run
 
     @contextmanager
-    def running(self, *arguments: str, **variables: str) -> Iterator["Run"]:
+    def running(
+        self, *arguments: str, inside: Sequence[str] = (), **variables: str
+    ) -> Iterator["Run"]:
         """Have a `poselift` command running in the block; whatever is left of it then is killed."""
         mark = uuid.uuid4().hex
         log = self.folder / f"run-{mark}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "flows.cli", *arguments],
+                [*inside, sys.executable, "-m", "flows.cli", *arguments],
                 env={**self.variables, **variables, MARK: mark},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
