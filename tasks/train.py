@@ -1,7 +1,7 @@
 """Training as a Prefect task: tracked in MLflow, resumed where it stopped, then registered."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -124,19 +124,29 @@ def train_lifter(
     name = training_id(poses, config)
     place = current_workspace().checkpoints / name
     tag = f"{name}-{version('poselift')}"
-    with held_place(place):
+    with held_place(place) as lease:
         if was_finished(place, EXPERIMENT):
             clear(place)
             again = False
         if not (again or is_begun(place)) and (known := _registered_before(tag)):
             return _reused(known, len(poses.poses), start, config)
-        return _trained(poses, config, place, tag, start)
+        return _trained(poses, config, place, tag, start, lease.confirm)
 
 
 def _trained(
-    poses: TrainingPoses, config: TrainConfig, place: Path, tag: str, start: float
+    poses: TrainingPoses,
+    config: TrainConfig,
+    place: Path,
+    tag: str,
+    start: float,
+    confirm: Callable[[], None],
 ) -> TrainedLifter:
-    """Train to the end and register."""
+    """Train to the end and register.
+
+    Args:
+        start: When this began, by the monotonic clock.
+        confirm: Makes sure that nobody took the place over meanwhile.
+    """
     training = begun_training(poses, config, place)
     resumed_at = training.step
     tags = origin_tags() | {TRAINING_TAG: tag}
@@ -146,7 +156,7 @@ def _trained(
         with kept_if_sick(saver):
             _train(training, saver, record.journal)
         record.deliver()
-        registered = _stored(training, poses, record)
+        registered = _stored(training, poses, record, confirm)
     clear(place)
     values = record.journal.last()
     return _described(registered, values, len(poses.poses), start, resumed_at)
@@ -240,9 +250,12 @@ def _registered_before(tag: str) -> RegisteredLifter | None:
     return None
 
 
-def _stored(training: Training, poses: TrainingPoses, record: Record) -> RegisteredLifter:
+def _stored(
+    training: Training, poses: TrainingPoses, record: Record, confirm: Callable[[], None]
+) -> RegisteredLifter:
     """Store and register, however often MLflow goes away meanwhile; one version in all."""
     try:
+        confirm()
         return patiently(lambda: _store(training, poses, record), what="the trained lifter")
     except (InputError, OSError) as error:
         raise RunFailedError(

@@ -176,6 +176,7 @@ def saved_on_the_way(
         yield report
         if interrupted():
             saver.save()
+            tell(f"stopped at step {report.step}; the same command goes on from there")
             return
         saver.save_if_due()
 

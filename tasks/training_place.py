@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pose_lib.errors import InputError
 from pose_lib.formats.lease_files import LEASE_SUFFIX
-from pose_lib.formats.store_lock import Pace, StoreBusyError, current_holder, hold_store
+from pose_lib.formats.store_lock import Lease, Pace, StoreBusyError, current_holder, hold_store
 from pose_lib.machine import machine_id
 from tasks.journal import JOURNAL_FILE, Journal
 from tasks.progress import tell
@@ -17,7 +17,7 @@ _STRANGER_SECONDS = Pace().dead + 15
 
 
 @contextmanager
-def held_place(place: Path) -> Iterator[None]:
+def held_place(place: Path) -> Iterator[Lease]:
     """Be the only one who trains in this place for the block.
 
     Raises:
@@ -27,14 +27,15 @@ def held_place(place: Path) -> Iterator[None]:
         holder = current_holder(place)
         is_here = holder is not None and holder.machine == machine_id()
         try:
-            wait = 0 if is_here else _STRANGER_SECONDS
-            stack.enter_context(hold_store(place, "training", wait=wait, tell=_told_once()))
+            wait = 0.0 if is_here else _STRANGER_SECONDS
+            holding = hold_store(place, "training", wait=wait, tell=_told_once())
+            lease = stack.enter_context(holding)
         except StoreBusyError as error:
             raise InputError(
                 "the same training, of the same data and settings, is under way: "
                 f"{current_holder(place)}; wait for it, or stop it to go on with it here"
             ) from error
-        yield
+        yield lease
 
 
 def is_begun(place: Path) -> bool:
