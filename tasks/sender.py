@@ -131,7 +131,7 @@ class Sender:
         return n_taken
 
     def _remember(self) -> None:
-        note = {"runs": self._runs, "sent": self._n_sent}
+        note = {"journal": self._journal.token, "runs": self._runs, "sent": self._n_sent}
         with contextlib.suppress(InputError):  # a full disk: some will be sent again
             write_whole(self._journal.path.with_name(_SENT_FILE), json.dumps(note).encode())
 
@@ -174,15 +174,15 @@ class _Batch:
 def _remembered(journal: Journal) -> tuple[dict[str, str], int]:
     """Return the known runs and how much was sent; nothing if MLflow has the run no longer."""
     path = journal.path.with_name(_SENT_FILE)
-    runs, n_sent = _noted(path)
+    runs, n_sent = _noted(path, journal.token)
     if WHOLE in runs and is_there(runs[WHOLE]):
         return runs, min(n_sent, len(journal.entries))
     return {}, 0
 
 
-def _noted(path: Path) -> tuple[dict[str, str], int]:
+def _noted(path: Path, token: str) -> tuple[dict[str, str], int]:
     try:
         note = json.loads(path.read_bytes())
-        return dict(note["runs"]), int(note["sent"])
+        return (dict(note["runs"]), int(note["sent"])) if note["journal"] == token else ({}, 0)
     except (OSError, ValueError, KeyError, TypeError):
         return {}, 0
