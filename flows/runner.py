@@ -13,6 +13,7 @@ environment and not by a flow's parameters:
 """
 
 import contextlib
+import logging
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -198,6 +199,8 @@ def _starts_a_cluster(found: Any) -> bool:
 
 
 def _configured_cluster(settings: ClusterSettings, make: Callable[..., Cluster]) -> Cluster:
+    for handler in logging.getLogger("distributed").handlers:
+        handler.setLevel(logging.CRITICAL)  # what a job or a remote machine prints is no news
     try:
         with _children_deaf_to_ctrl_c(), dask.config.set(_SETTINGS):
             cluster = make(**settings.options)

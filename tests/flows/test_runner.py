@@ -1,5 +1,6 @@
 import os
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -31,6 +32,28 @@ def test_workers_are_single_threaded_and_keep_their_memory(monkeypatch):
         environment = client.submit(lambda: dict(os.environ)).result()
         assert {name: environment.get(name) for name in KEEP_MEMORY} == KEEP_MEMORY
         assert list(client.nthreads().values()) == [1]
+
+
+def test_a_worker_that_outgrows_its_share_is_replaced_and_its_work_done_again(
+    monkeypatch, tmp_path
+):
+    monkeypatch.setenv("POSELIFT_WORKERS", "1")
+    monkeypatch.setattr("distributed.worker_memory.system.MEMORY_LIMIT", 1_500_000_000)
+    with local_cluster() as cluster, Client(cluster) as client:
+        first, second = client.submit(_grow_once, str(tmp_path / "begun")).result(timeout=120)
+        assert first != second
+
+
+def _grow_once(mark):
+    """Outgrow the worker's memory at the first try; return the processes of both tries."""
+    begun = Path(mark)
+    if begun.exists():
+        return int(begun.read_text()), os.getpid()
+    begun.write_text(str(os.getpid()))
+    memory = bytearray(2_000_000_000)
+    memory[::4096] = b"1" * len(memory[::4096])  # else it is never really taken
+    time.sleep(60)
+    return None
 
 
 def test_everything_listens_on_loopback(monkeypatch):

@@ -1,0 +1,95 @@
+"""A Prefect server that goes away in the middle of a run and comes back costs nothing but time."""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+import urllib.request
+
+import pytest
+from command_process import make_place
+from left_over import end_all, left_over
+from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from flows.services import LOOPBACK, free_port
+from pose_lib.formats.keypoint_store import read_keypoints
+
+GONE_SECONDS = 30
+
+
+class PrefectServer:
+    """A server as its user would run it, always on the same port and database."""
+
+    def __init__(self, place):
+        self._place = place
+        self._port = free_port()
+        self.url = f"http://{LOOPBACK}:{self._port}/api"
+        self.start()
+
+    def start(self):
+        command = [
+            "-m",
+            "prefect",
+            "server",
+            "start",
+            "--host",
+            LOOPBACK,
+            "--port",
+            str(self._port),
+        ]
+        home = str(self._place.folder / "server")
+        self._started = self._place.start(sys.executable, *command, PREFECT_HOME=home)
+        while not _answers(f"{self.url}/health"):
+            assert self._started.process.poll() is None, self._started.printed
+            time.sleep(0.2)
+
+    def kill(self):
+        os.killpg(self._started.process.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def place(tmp_path):
+    place = make_place(tmp_path, n_images=60)
+    place.environment.pop("PREFECT_API_URL", None)
+    yield place
+    left = left_over(place.environment)
+    end_all(place.environment)
+    assert left == []
+
+
+@pytest.mark.parametrize("moment", ["detection: [1-9]", "detection: 60 of 60"])
+def test_a_run_outlasts_a_server_that_is_gone_for_half_a_minute(place, moment):
+    server = PrefectServer(place)
+    try:
+        run = place.extract(PREFECT_API_URL=server.url)
+        run.wait_for(moment)
+        server.kill()
+        time.sleep(GONE_SECONDS)
+        server.start()
+        status, printed = run.end()
+        assert status == 0, printed
+        assert "Traceback" not in printed
+        assert read_keypoints(place.store).n_people == place.n_images
+        assert _final_states(server.url) == {"flow run": {"Completed"}, "task run": {"Completed"}}
+    finally:
+        server.kill()
+
+
+def _answers(url):
+    with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5):
+        return True
+    return False
+
+
+def _final_states(url, *, wait=30):
+    """Return the names of the states of all runs, once what was queued has arrived."""
+    deadline = time.monotonic() + wait
+    with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
+        while True:
+            runs = {"flow run": client.read_flow_runs(), "task run": client.read_task_runs()}
+            names = {kind: {run.state_name for run in found} for kind, found in runs.items()}
+            if set().union(*names.values()) == {"Completed"} or time.monotonic() > deadline:
+                return names
+            time.sleep(1)
