@@ -181,7 +181,8 @@ def _replace_what_is_lost(cluster: SpecCluster) -> None:
 
     watch = PeriodicCallback(look, 1000 * _LOOK_SECONDS)
     cluster.periodic_callbacks["replace-what-is-lost"] = watch
-    cluster.loop.add_callback(watch.start)
+    if loop := cluster.loop:  # always, once a cluster has started
+        loop.add_callback(watch.start)
 
 
 def _client(scheduler: str | Cluster) -> Client:

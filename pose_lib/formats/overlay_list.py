@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pose_lib.errors import InputError
 from pose_lib.formats.file_names import refuse_escaping_names
 from pose_lib.formats.locations import Location
-from pose_lib.formats.whole_file import write_whole
+from pose_lib.formats.whole_file import path_inside, write_whole
 
 OVERLAY_LIST = ".poselift-overlays.json"
 
@@ -36,9 +36,13 @@ def write_overlay_list(folder: Location, names: Iterable[str]) -> None:
 
 
 def remove_overlays(folder: Location, names: Iterable[str]) -> None:
-    """Remove these overlays, and what folders are empty then; those that are not there are fine."""
+    """Remove these overlays, and what folders are empty then; those that are not there are fine.
+
+    Raises:
+        InputError: If a link in the folder leads to another one.
+    """
     for name in sorted(names):
-        path = folder / name
+        path = path_inside(folder, name)
         path.unlink(missing_ok=True)
         for parent in path.parents:
             if parent == folder or not parent.is_dir() or any(parent.iterdir()):

@@ -32,3 +32,14 @@ def test_a_list_that_is_damaged_or_names_other_places_removes_nothing(tmp_path, 
     (tmp_path / OVERLAY_LIST).write_text(content)
     with pytest.raises(InputError, match=r"poselift-overlays\.json"):
         read_overlay_list(tmp_path)
+
+
+def test_nothing_is_removed_through_a_link(tmp_path):
+    mine, folder = tmp_path / "mine", tmp_path / "overlays"
+    mine.mkdir()
+    folder.mkdir()
+    (mine / "photo.jpg").write_text("precious")
+    (folder / "a").symlink_to(mine)
+    with pytest.raises(InputError, match="remove the link"):
+        remove_overlays(folder, ["a/photo.jpg"])
+    assert (mine / "photo.jpg").exists()
