@@ -32,9 +32,9 @@ class ExtractConfig:
         choice: Who of those found is used further on. All stay in the store.
         images_per_shard: Images of one task, by default 10 to 20 seconds of work: 128, or 16,384
             where OpenPose has a GPU; raised where there would be more than 100 tasks otherwise.
-        images_per_batch: Images that are lost, and computed again, where a worker dies: 64, or
-            4,096 where OpenPose has a GPU, by default, which is some seconds of work. After each
-            batch its results are written, which takes up to 60 ms.
+        images_per_batch: Images that are lost, and computed again, where a worker dies; by default
+            as many as take 5 seconds, and at least 64, or 4,096 where OpenPose has a GPU. After
+            each batch its results are written, which takes up to 60 ms.
         max_pixels: An image of more pixels counts as failed, so that one file cannot take all
             memory; it is tried again in every run.
         max_failed_share: Of all images, how many may be unreadable or failed, 0 to 1; above it the

@@ -10,6 +10,7 @@ do double work and no harm.
 import contextlib
 import itertools
 import mmap
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from pose_lib.extraction import (
     fault_result,
     join_results,
 )
+from pose_lib.formats.keypoint_arrays import CHUNK_ROWS
 from pose_lib.formats.locations import Location
 from pose_lib.formats.part_gathering import merge_parts
 from pose_lib.formats.store_parts import (
@@ -71,12 +73,14 @@ class ShardWork:
     Attributes:
         detector: Finds the people.
         load_alone: Makes the same detector in a child process; goes there through a pipe.
-        batch_length: Images of a batch.
+        batch_length: Images of a batch, at least.
+        batch_seconds: Batches that take less time than this grow.
     """
 
     detector: PersonDetector
     load_alone: Callable[[], PersonDetector]
     batch_length: int
+    batch_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         if self.batch_length < 1:
@@ -135,25 +139,47 @@ def _without_result(
 
 def _in_batches(store: Location, key: str, images: Sequence[ShardImage], work: ShardWork) -> None:
     """Work through the images; a batch is begun when the detector asks for its first one."""
-    begun: deque[str] = deque()
+    begun: deque[tuple[str, Sequence[ShardImage]]] = deque()
+    pace = _Pace(work)
 
     def reads() -> Iterator[Callable[[], Picture]]:
-        for batch in _batches(images, work):
-            begun.append(begin_part(store, key, [image.digest for image in batch]))
+        left = images
+        while left:
+            batch, left = left[: pace.length], left[pace.length :]
+            begun.append((begin_part(store, key, [image.digest for image in batch]), batch))
             yield from (image.read for image in batch)
 
     try:
         results = ((result, 1) for result in extract_images(reads(), work.detector))
-        for batch in _batches(images, work):
-            outcomes = _outcomes(batch, itertools.islice(results, len(batch)), work)
-            finish_part(store, begun[0], outcomes)
+        for first in results:
+            name, batch = begun[0]
+            rest = itertools.islice(results, len(batch) - 1)
+            finish_part(store, name, _outcomes(batch, itertools.chain([first], rest), work))
             begun.popleft()
+            pace.tell(len(batch))
     except BaseException:
         # This process lives, so none of the images is suspected of having killed it.
-        for name in begun:
+        for name, _ in begun:
             with contextlib.suppress(Exception):
                 delete_part(store, name)
         raise
+
+
+class _Pace:
+    """How many images the next batch has, going by how long the last one took."""
+
+    def __init__(self, work: ShardWork) -> None:
+        self.length = self._least = work.batch_length
+        self._seconds = work.batch_seconds
+        self._since = time.monotonic()
+
+    def tell(self, n_images: int) -> None:
+        """Say that a batch is done."""
+        now = time.monotonic()
+        fitting = n_images * self._seconds / max(now - self._since, 1e-6)
+        # Step by step, for the images to come may take longer.
+        self.length = int(max(self._least, min(fitting, 4 * n_images, CHUNK_ROWS)))
+        self._since = now
 
 
 def _one_by_one(images: Sequence[ShardImage], work: ShardWork) -> Generator[_Tried, None, None]:

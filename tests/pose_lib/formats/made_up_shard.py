@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from pose_lib.formats.shard_work import ShardImage, ShardWork, work_on_shard
+from pose_lib.formats.store_parts import part_names
 from pose_lib.formats.store_root import Provenance
 from pose_lib.keypoints import People
 from pose_lib.skeleton import COCO_18
@@ -28,19 +29,21 @@ class MadeUpDetector:
     Attributes:
         seconds: What a picture takes.
         poison: What happens where the picture is black.
-        log: A line is added to for every picture, if set.
+        log: A line is added to for every picture, if set: who saw it, or how many parts there were
+            in the store to ``watch``.
     """
 
     seconds: float = 0.0
     poison: int = signal.SIGABRT
     log: Path | None = None
+    watch: Path | None = None
     skeleton = COCO_18
     least_side = 1
 
     def detect(self, image):
         if self.log is not None:
             with self.log.open("a") as file:
-                file.write(f"{os.getpid()}\n")
+                file.write(f"{len(part_names(self.watch)) if self.watch else os.getpid()}\n")
         time.sleep(self.seconds)
         if not image.any():
             os.kill(os.getpid(), self.poison)
@@ -58,7 +61,7 @@ def made_up_picture(name):
     return np.random.default_rng(list(name.encode())).integers(1, 255, (2, 2, 3), np.uint8)
 
 
-def work_on(store, names, *, batch_length=4, tried=0, read=None, **detector):
+def work_on(store, names, *, batch_length=4, batch_seconds=0.0, tried=0, read=None, **detector):
     """Do what a worker does for one shard."""
     load = functools.partial(MadeUpDetector, **detector)
     images = [
@@ -67,7 +70,7 @@ def work_on(store, names, *, batch_length=4, tried=0, read=None, **detector):
         )
         for name in names
     ]
-    work_on_shard(store, images, ShardWork(load(), load, batch_length))
+    work_on_shard(store, images, ShardWork(load(), load, batch_length, batch_seconds))
 
 
 def kill_at_work(store, names, *, after_seconds, **detector):

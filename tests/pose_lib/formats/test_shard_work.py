@@ -44,6 +44,14 @@ def test_how_long_batches_are_does_not_matter(store, batch_length):
     assert_right(store, NAMES)
 
 
+@pytest.mark.parametrize(("seconds", "batches"), [(0.0, 18), (60.0, 3)])  # of 1, 4 and 13 images
+def test_batches_that_take_less_time_than_they_should_grow(store, tmp_path, seconds, batches):
+    log = tmp_path / "log"
+    work_on(store, NAMES, batch_length=1, batch_seconds=seconds, watch=store, log=log)
+    assert int(log.read_text().splitlines()[-1]) == batches
+    assert_right(store, NAMES)
+
+
 def test_a_shard_that_is_done_is_not_worked_on_again(store, tmp_path):
     work_on(store, NAMES)
     parts = part_names(store)
