@@ -48,7 +48,7 @@ def test_however_a_training_is_stopped_the_same_command_goes_on_and_then_trains_
     assert _runs(folder) == {"train lifter": "KILLED", "gan 1": "KILLED"}
 
     terminated = _stop(folder, signal.SIGTERM, at="training: [1-9]")
-    assert terminated.status == -signal.SIGTERM
+    assert terminated.status == 130
     assert "the same command goes on from there" in terminated.err
     assert read_checkpoint(saved).values["stage_step"] > step
     assert _runs(folder) == {"train lifter": "KILLED", "gan 1": "KILLED"}
