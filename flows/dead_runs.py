@@ -8,16 +8,27 @@ And a process that does not reach its end says so of the tasks that its workers 
 import contextlib
 import logging
 import os
+import time
 from collections.abc import Iterator, Set
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from pose_lib.machine import machine_id, process_start
 from tasks.workspace import make_folder
 
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import State, TaskRun
+
 _KILLED = "its process was killed; the next run of the same command goes on"
 _CUT_SHORT = "its flow run ended before; the next run of the same command goes on"
+_UNHEARD = "its flow run took the result; the report was lost with a Prefect server that was killed"
+
+SETTLE_SECONDS = 2.0
+"""The server is given so long to write down the last reports; it takes a fraction of a second.
+
+Longer only where a run is cut short, or its server was killed."""
 
 
 @contextlib.contextmanager
@@ -28,21 +39,23 @@ def noted_runs(folder: Path) -> Iterator[None]:
     note.touch()
     logger, handler = logging.getLogger("prefect.flow_runs"), _Noter(note)
     logger.addHandler(handler)
+    ended_well = False
     try:
         yield
-    except BaseException:
-        with contextlib.suppress(Exception):  # the first error is the one to tell
-            _crash(handler.runs, _CUT_SHORT)
-        raise
+        ended_well = True
     finally:
         logger.removeHandler(handler)
+        if handler.runs:
+            with contextlib.suppress(Exception):  # how the block ended is what matters
+                _end_tasks(handler.runs, ended_well=ended_well)
         note.unlink(missing_ok=True)
 
 
 def crash_dead_runs(folder: Path) -> None:
     """Set the runs noted by processes that are gone to Crashed, with what belongs to them."""
     notes = [note for note in folder.glob(f"{machine_id()}.*.*") if _is_left_over(note)]
-    _crash({UUID(line) for note in notes for line in note.read_text().split("\n")[:-1]}, _KILLED)
+    if runs := {UUID(line) for note in notes for line in note.read_text().split("\n")[:-1]}:
+        _crash(runs)
     for note in notes:
         note.unlink(missing_ok=True)
 
@@ -68,23 +81,54 @@ def _is_left_over(note: Path) -> bool:
     return process_start(int(pid)) != start
 
 
-def _crash(runs: Set[UUID], why: str) -> None:
+def _crash(runs: Set[UUID]) -> None:
     """Set what is unfinished of the runs, of those inside them and of their tasks to Crashed."""
-    if not runs:
-        return
     from prefect.client.orchestration import get_client
-    from prefect.client.schemas.filters import FlowRunFilter, TaskRunFilter
-    from prefect.client.schemas.objects import State
+    from prefect.client.schemas.filters import FlowRunFilter
     from prefect.states import Crashed
 
-    unfinished = {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING", "SCHEDULED"]}}}
-    these, inside = {"id": {"any_": [*runs]}}, {"parent_flow_run_id": {"any_": [*runs]}}
-    crashed: State[Any] = Crashed(message=why)
+    ids = {"any_": [*runs]}
     with get_client(sync_client=True) as client:
-        tasks = TaskRunFilter.model_validate({"flow_run_id": {"any_": [*runs]}, **unfinished})
-        for task in client.read_task_runs(task_run_filter=tasks):
-            client.set_task_run_state(task.id, crashed, force=True)
-        for which in (inside, these):
-            flows = FlowRunFilter.model_validate({**which, **unfinished})
+        _set_tasks(client, runs, Crashed(message=_KILLED))
+        for which in ({"parent_flow_run_id": ids}, {"id": ids}):
+            flows = FlowRunFilter.model_validate(which | _UNFINISHED)
             for run in client.read_flow_runs(flow_run_filter=flows):
-                client.set_flow_run_state(run.id, crashed, force=True)
+                client.set_flow_run_state(run.id, Crashed(message=_KILLED), force=True)
+
+
+def _end_tasks(runs: Set[UUID], *, ended_well: bool) -> None:
+    """End tasks that are unfinished after the end of their runs.
+
+    Those of a run that ended well were done, for it took their results: a server takes reports
+    before it writes them down, and one that is killed forgets the last ones.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.events.worker import EventsWorker
+    from prefect.states import Completed, Crashed
+
+    EventsWorker.drain_all(timeout=10)
+    deadline = time.monotonic() + SETTLE_SECONDS
+    with get_client(sync_client=True) as client:
+        while _unfinished_tasks(client, runs) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        end: State[Any] = Completed(message=_UNHEARD) if ended_well else Crashed(message=_CUT_SHORT)
+        _set_tasks(client, runs, end)
+
+
+_UNFINISHED = {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING", "SCHEDULED"]}}}
+
+
+def _set_tasks(client: "SyncPrefectClient", runs: Set[UUID], state: "State[Any]") -> None:
+    done: set[UUID] = set()
+    while tasks := [task for task in _unfinished_tasks(client, runs) if task.id not in done]:
+        for task in tasks:
+            client.set_task_run_state(task.id, state, force=True)
+            done.add(task.id)
+
+
+def _unfinished_tasks(client: "SyncPrefectClient", runs: Set[UUID]) -> "list[TaskRun]":
+    """Return the first 200 of them."""
+    from prefect.client.schemas.filters import TaskRunFilter
+
+    inside = {"flow_run_id": {"any_": [*runs]}}
+    return client.read_task_runs(task_run_filter=TaskRunFilter.model_validate(inside | _UNFINISHED))
