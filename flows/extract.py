@@ -86,7 +86,7 @@ def publish(survey: Survey, store: Location, config: ExtractConfig, lease: Lease
     lease.confirm()
     ledger = publish_store(store, unseen(survey), config.choice)
     show_ledger(ledger)
-    show_images(store)
+    show_images(store, ledger)
     return ledger
 
 

@@ -5,13 +5,11 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from prefect import artifacts
 
-from pose_lib.formats.keypoint_store import read_ledger
+from pose_lib.formats.keypoint_store import read_worst
 from pose_lib.formats.ledger_csv import LEDGER_COLUMNS, ledger_rows
 from pose_lib.formats.locations import Location
-from pose_lib.ledger import LedgerTable
 from pose_lib.plots.figures import smaller_png
 from tasks.extract import Ledger
 from tasks.patience import patiently
@@ -41,16 +39,15 @@ def show_ledger(ledger: Ledger) -> None:
     )
 
 
-def show_images(store: Location) -> None:
+def show_images(store: Location, ledger: Ledger) -> None:
     """Put a table of the store's images on the run's page: the faulty ones first, not too many."""
-    ledger = read_ledger(store)
-    rows = _faulty_first(ledger)[:MAX_LEDGER_ROWS]
-    table = [dict(zip(LEDGER_COLUMNS, row, strict=True)) for row in ledger_rows(ledger, rows)]
+    worst = read_worst(store, MAX_LEDGER_ROWS)
+    table = [dict(zip(LEDGER_COLUMNS, row, strict=True)) for row in ledger_rows(worst)]
     create_table_artifact(
         table,
         key="ledger-images",
         description=(
-            f"{len(rows)} of {ledger.n_images} images, the faulty ones first; all of them: "
+            f"{len(table)} of {ledger.images} images, the faulty ones first; all of them: "
             f"`poselift status {store} --csv ledger.csv`"
         ),
     )
@@ -109,11 +106,6 @@ def _ledger_text(ledger: Ledger) -> str:
         faults = {f"`{name}`": reason for name, reason in ledger.reasons}
         text += f"\n### Images that could not be used\n\n{_table(faults)}"
     return text
-
-
-def _faulty_first(ledger: LedgerTable) -> list[int]:
-    """Return the rows of the ledger, the worst status first, else in their order."""
-    return np.argsort(-ledger.status, kind="stable").tolist()
 
 
 def _table(rows: dict[str, str]) -> str:

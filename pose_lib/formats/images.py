@@ -90,7 +90,9 @@ class ImageSource:
 
         Size and time of a local file, size and ETag of one on S3. Empty where that is not certain.
         """
-        listed = dict(zip(self.names, self.listed or [""] * len(self), strict=True))
+        if not self.listed:
+            return self._of_each(self._stamp, self.names)
+        listed = dict(zip(self.names, self.listed, strict=True))
         unknown = [name for name, stamp in listed.items() if not stamp]
         return listed | self._of_each(self._stamp, unknown)
 
@@ -123,15 +125,15 @@ class ImageSource:
             known: Stamp and digest of names from an earlier time. Files whose stamp is still the
                 same are not read.
         """
-        known = known or {}
-        digests: dict[str, str] = {}
-        for name, stamp in (stamps or {}).items():
+        stamps, known = stamps or {}, known or {}
+        digests = dict.fromkeys(self.names, "")
+        for name in self.names:
+            stamp = stamps.get(name)
             then = known.get(name) if stamp else None
             if then is not None and then[0] == stamp:
                 digests[name] = then[1]
-        missing = [name for name in self.names if name not in digests]
-        digests |= self._of_each(self.digest, missing)
-        return {name: digests[name] for name in self.names}
+        missing = [name for name, digest in digests.items() if not digest]
+        return digests | self._of_each(self.digest, missing) if missing else digests
 
     def read(self, name: str, *, digest: str = "") -> UInt8[np.ndarray, "height width 3"]:
         """Return the picture as BGR, upright, whatever its file holds: grey, alpha, 16 bit, CMYK.

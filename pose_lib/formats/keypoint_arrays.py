@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import zarr
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 
 from pose_lib.keypoints import ImageStatus, Keypoints
 from pose_lib.ledger import Outcomes
@@ -139,6 +139,11 @@ def read_text(group: zarr.Group, name: str) -> tuple[str, ...]:
 def read_array(group: zarr.Group, name: str) -> np.ndarray:
     """Read one array below the group, all of it."""
     return np.asarray(_array(group, name)[:])
+
+
+def read_rows(group: zarr.Group, name: str, rows: Int[np.ndarray, "row"]) -> np.ndarray:
+    """Read these rows of an array below the group, in the order given."""
+    return np.asarray(_array(group, name).oindex[rows])
 
 
 def _array(group: zarr.Group, name: str) -> zarr.Array:

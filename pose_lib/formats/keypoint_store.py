@@ -23,6 +23,7 @@ from pose_lib.formats.published_store import (
     read_image_root,
     read_keypoints,
     read_ledger,
+    read_worst,
 )
 from pose_lib.formats.store_parts import Results, finished, write_shard
 from pose_lib.formats.store_publishing import choose_again, publish
@@ -54,5 +55,6 @@ __all__ = [
     "read_keypoints",
     "read_ledger",
     "read_provenance",
+    "read_worst",
     "write_shard",
 ]

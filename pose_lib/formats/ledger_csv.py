@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from pose_lib.keypoints import ImageStatus
 from pose_lib.ledger import LedgerTable
@@ -28,12 +28,10 @@ def ledger_csv(ledger: LedgerTable) -> str:
     return text.getvalue()
 
 
-def ledger_rows(
-    ledger: LedgerTable, rows: Sequence[int] | None = None
-) -> Iterator[tuple[str, str, str, int, float, str]]:
-    """Yield what `LEDGER_COLUMNS` names of these rows, of all by default, as plain values."""
+def ledger_rows(ledger: LedgerTable) -> Iterator[tuple[str, str, str, int, float, str]]:
+    """Yield what `LEDGER_COLUMNS` names of each row, as plain values."""
     labels = {int(status): status.label for status in ImageStatus}
-    for row in range(ledger.n_images) if rows is None else rows:
+    for row in range(ledger.n_images):
         yield (
             ledger.filename[row],
             labels[int(ledger.status[row])],

@@ -15,6 +15,7 @@ from pose_lib.formats.keypoint_arrays import (
     read_array,
     read_arrays,
     read_attempts,
+    read_rows,
     read_status,
     read_text,
 )
@@ -25,6 +26,9 @@ from pose_lib.keypoints import Keypoints
 from pose_lib.ledger import LedgerTable
 
 T = TypeVar("T")
+
+# MemoryError: the codec of text makes room for as many as a damaged chunk's first bytes promise.
+_DAMAGE = (OSError, RuntimeError, ArithmeticError, MemoryError, *MISSHAPEN)
 
 
 def read_keypoints(path: str | Location) -> Keypoints:
@@ -45,6 +49,17 @@ def read_ledger(path: str | Location) -> LedgerTable:
         InputError: As `read_keypoints`.
     """
     return _read_whole(path, ledger_in)
+
+
+def read_worst(path: str | Location, most: int) -> LedgerTable:
+    """Read the ledger of so many images at most, the worst status first, else in their order.
+
+    The names of all others are not read into memory.
+
+    Raises:
+        InputError: As `read_keypoints`.
+    """
+    return _read_whole(path, lambda store: _worst_in(store, most))
 
 
 def known_digests(path: str | Location) -> Mapping[str, tuple[str, str]]:
@@ -81,7 +96,7 @@ def _read_whole(path: str | Location, read: Callable[[zarr.Group], T]) -> T:
         raise InputError(f"the store {path} is not complete; run extract on it again")
     try:
         found = read(store)
-    except (OSError, RuntimeError, ArithmeticError, *MISSHAPEN) as error:
+    except _DAMAGE as error:
         if open_root(path).attrs.get("published") == published:
             raise InputError(f"the store {path} is damaged ({error}); run extract again") from error
     if open_root(path).attrs.get("published") != published:
@@ -105,6 +120,20 @@ def ledger_in(
         seconds=read_array(store, "images/seconds"),
         digest=read_text(store, "images/digest") if digests is None else tuple(digests),
         n_people=len(read_array(store, "people/score")),
+    )
+
+
+def _worst_in(store: zarr.Group, most: int) -> LedgerTable:
+    status = read_status(store)
+    rows = np.argsort(-status, kind="stable")[:most]
+    return LedgerTable(
+        filename=tuple(read_rows(store, "images/filename", rows).tolist()),
+        status=status[rows],
+        reason=tuple(read_rows(store, "images/reason", rows).tolist()),
+        attempts=read_attempts(store)[rows],
+        seconds=read_rows(store, "images/seconds", rows),
+        digest=tuple(read_rows(store, "images/digest", rows).tolist()),
+        n_people=int(np.isin(read_array(store, "people/image"), rows).sum()),
     )
 
 

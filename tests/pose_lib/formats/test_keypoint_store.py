@@ -28,6 +28,7 @@ from pose_lib.formats.keypoint_store import (
     read_keypoints,
     read_ledger,
     read_provenance,
+    read_worst,
     write_shard,
 )
 from pose_lib.formats.store_parts import part_names
@@ -387,6 +388,18 @@ def test_the_ledger_tells_of_each_image_what_it_took_without_the_people(store):
     assert ledger.digest == tuple(digests_of(NAMES).values())
     assert set(ledger.attempts.tolist()) == set(ledger.seconds.tolist()) == {1}
     assert (ledger.n_people, ledger.counts()) == (people.n_people, people.counts())
+
+
+def test_the_worst_of_the_ledger_come_first_and_the_others_in_their_order(store):
+    extract(store, NAMES)
+    ledger = read_ledger(store)
+    order = sorted(range(len(NAMES)), key=lambda row: -ledger.status[row])
+    worst = read_worst(store, 5)
+    assert worst.filename == tuple(ledger.filename[row] for row in order[:5])
+    assert worst.digest == tuple(ledger.digest[row] for row in order[:5])
+    assert worst.status.tolist() == ledger.status[order[:5]].tolist()
+    assert read_worst(store, 1000).n_people == ledger.n_people
+    assert read_worst(store, 1000).counts() == ledger.counts()
 
 
 def test_digests_are_known_by_name_and_stamp_in_any_order(store):
