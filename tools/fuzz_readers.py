@@ -122,9 +122,16 @@ def _one_process(name: str, out: Path, seconds: int) -> Tally:
     note.unlink(missing_ok=True)
     command = [sys.executable, "-m", "tools.fuzz_readers", "--child", name]
     options = ["--seconds", str(seconds), "--out", str(out)]
-    with log.open("wb") as file:
+    memory = Path("/dev/shm")
+    place = tempfile.TemporaryDirectory(prefix="fuzz-", dir=memory if memory.is_dir() else None)
+    with log.open("wb") as file, place as folder:
         ended = subprocess.run(
-            [*command, *options], cwd=ROOT, stdout=file, stderr=file, check=False
+            [*command, *options],
+            cwd=ROOT,
+            env={**os.environ, "TMPDIR": folder},
+            stdout=file,
+            stderr=file,
+            check=False,
         )
     tally = Tally(**json.loads(note.read_text())) if note.exists() else Tally()
     text = log.read_text(errors="replace")
@@ -145,8 +152,7 @@ def _fuzz(name: str, out: Path, seconds: int) -> None:
         with tempfile.TemporaryDirectory() as folder:
             for number, seed in enumerate(target.seeds(Path(folder))):
                 (corpus / f"seed-{number}").write_bytes(seed)
-    memory = Path("/dev/shm")
-    folder = Path(tempfile.mkdtemp(prefix="fuzz-", dir=memory if memory.is_dir() else None))
+    folder = Path(tempfile.mkdtemp())  # below a folder that the process above deletes
     warnings.simplefilter("ignore")
 
     def mutate(data: bytes, max_size: int, seed: int) -> bytes:
