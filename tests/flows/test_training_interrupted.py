@@ -18,7 +18,7 @@ from tasks.workspace import HOME_VARIABLE
 CONFIG = """
 [train.gan]
 n_generators = 1
-steps = 600
+steps = 300
 batch = 16
 width = 16
 
