@@ -74,7 +74,7 @@ def test_killed_at_random_again_and_again_it_is_the_same_training(home, undistur
             attempt.signal(signal.SIGKILL)
         status = attempt.end()
         n_kills += status == -signal.SIGKILL
-    assert n_kills > N_KILLS / 2
+    assert n_kills >= N_KILLS / 4  # the quicker a machine, the fewer fit into a training
     _same(home, undisturbed)
 
 
