@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerContext
@@ -62,7 +62,9 @@ STAGES = (
 )
 
 
-def kill_writers(world: World, kills: int, seed: int) -> Iterable[Row]:
+def kill_writers(
+    world: World, kills: int, seed: int, stages: Sequence[Stage] = STAGES
+) -> Iterable[Row]:
     """Kill writers at each stage, until there were so many kills in all."""
     images, config = world.few_images, small_shards()
     undisturbed = world.folder / "undisturbed.zarr"
@@ -71,8 +73,8 @@ def kill_writers(world: World, kills: int, seed: int) -> Iterable[Row]:
         assert processes.work(images, undisturbed, config, home) == 0
         content = read_content(undisturbed)
         source = random.Random(seed)
-        for stage in STAGES:
-            yield _stage_row(processes, world, stage, -(-kills // len(STAGES)), content, source)
+        for stage in stages:
+            yield _stage_row(processes, world, stage, -(-kills // len(stages)), content, source)
 
 
 def small_shards() -> ExtractConfig:

@@ -28,6 +28,8 @@ relift_ramp = 40
 steps = 400
 batch = 32
 width = 32
+[train.health]
+stop = false  # so small a GAN is never well
 """
 
 _Points = dict[str, list[tuple[int, float]]]

