@@ -1,8 +1,9 @@
 """Extraction as Prefect tasks: what is there, what needs work, the work, and its publication."""
 
 import functools
+import itertools
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 
@@ -32,6 +33,7 @@ from pose_lib.ledger import LedgerTable
 from pose_lib.openpose.engine import on_gpu
 from pose_lib.person_choice import EVERYBODY, PersonChoice
 from pose_lib.sharding import Shard, plan_shards
+from pose_lib.texts_by_name import TextsByName
 from tasks.bulk import UNHASHED
 from tasks.patience import PATIENT
 from tasks.workspace import current_workspace
@@ -50,8 +52,8 @@ class Survey:
     """
 
     source: ImageSource
-    digests: dict[str, str]
-    stamps: dict[str, str] = field(default_factory=dict)
+    digests: Mapping[str, str]
+    stamps: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,10 @@ def survey_images(images: str, config: ExtractConfig, store: Location | None = N
     """
     source = find_images(images, max_pixels=config.max_pixels)
     check_choice(config.choice, source.names)
-    stamps = source.stamps()
+    stamps = _of_all(source, ImageSource.stamps)
     known = {} if store is None else known_digests(store)
-    return Survey(source, source.digests(stamps, known), stamps)
+    digests = _of_all(source, lambda block: block.digests(stamps, known))
+    return Survey(source, digests, stamps)
 
 
 @task(name="plan-shards", **UNHASHED)
@@ -214,6 +217,12 @@ def _refuse_another_version(shard: Shard) -> None:
             f"the worker on {socket.gethostname()} has poselift {here}, but the run was started "
             f"with {shard.package_version}; install the same version on all workers"
         )
+
+
+def _of_all(source: ImageSource, texts: Callable[[ImageSource], Mapping[str, str]]) -> TextsByName:
+    """Gather a text for each image of a source, piece by piece."""
+    pieces = (texts(block).values() for block in source.blocks())
+    return TextsByName(source.names, itertools.chain.from_iterable(pieces))
 
 
 def _refuse_other_images(store: Location, survey: Survey) -> None:

@@ -4,7 +4,7 @@ import functools
 import glob
 import io
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -44,6 +44,7 @@ from pose_lib.formats.video_frames import count_frames, open_video
 _THREADS = 8
 _TOGETHER = 64
 """Names that a thread is handed at once."""
+_BLOCK = 1 << 16
 
 
 _CHANGED = "changed or deleted while the run went on"
@@ -84,6 +85,12 @@ class ImageSource:
     def only(self, names: tuple[str, ...]) -> "ImageSource":
         """Return the source of these images alone, as a worker needs it for one shard."""
         return replace(self, names=names, listed=())
+
+    def blocks(self) -> Iterator["ImageSource"]:
+        """Yield the source in pieces, for what would fill the memory if asked of all at once."""
+        for start in range(0, len(self), _BLOCK):
+            here = slice(start, start + _BLOCK)
+            yield replace(self, names=self.names[here], listed=self.listed[here])
 
     def stamps(self) -> dict[str, str]:
         """Return for every name what the storage tells cheaply of its file, and changes with it.

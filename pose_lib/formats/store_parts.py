@@ -33,6 +33,7 @@ from pose_lib.keypoints import ImageStatus, Keypoints
 from pose_lib.ledger import Outcomes
 
 _FOLDER = "shards"
+_FOUND_AT_ONCE = 1 << 16
 _READERS = 8  # threads; what a remote store takes is the time until it answers
 
 
@@ -65,7 +66,11 @@ class Results:
 
     def find(self, digests: Sequence[str]) -> Int[np.ndarray, "wanted"]:
         """Return the place of each content among the results, -1 where there is none."""
-        wanted = _ascii(digests)
+        starts = range(0, len(digests), _FOUND_AT_ONCE)
+        places = [self._find(_ascii(digests[start : start + _FOUND_AT_ONCE])) for start in starts]
+        return np.concatenate([np.empty(0, int), *places])
+
+    def _find(self, wanted: np.ndarray) -> Int[np.ndarray, "wanted"]:
         at = np.full(len(wanted), -1)
         if len(self):
             order = np.argsort(wanted)  # a search in order is ten times as quick

@@ -2,8 +2,9 @@
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import blake2b
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import zarr
@@ -109,13 +110,13 @@ def _publish(
         merged = merge_parts(path, shard_key(wanted), results, np.unique(places[places >= 0]))
         results = finished(path, merged)
         places = results.find(wanted)
-    stamp = [stamps.get(name, "") for name in names]
-    seal = _seal((names, wanted, stamp, [str(root), str(choice_source(choice))]), results, places)
+    columns = names, wanted, _Stamps(names, stamps)
+    seal = _seal((*columns, [str(root), str(choice_source(choice))]), results, places)
     store = open_root(path, mode="r+")
     if not (store.attrs.get("published") and store.attrs.get("published_from") == seal):
         with writing(path):
             store.attrs.update({"published": None, "published_from": seal})
-            _write_blocks(store, gather_blocks(path, results, places), (names, wanted, stamp))
+            _write_blocks(store, gather_blocks(path, results, places), columns)
             store.attrs["root"] = str(root) if root else None
             _finish_publishing(store, _chosen(store, choice), choice)
     for name in set(part_names(path)) - _parts_of(results, places):
@@ -138,9 +139,30 @@ def _parts_of(results: Results, places: Int[np.ndarray, "image"]) -> set[str]:
     return {results.parts[number] for number in numbers.tolist()}
 
 
-def _seal(
-    columns: Sequence[Sequence[str]], results: Results, places: Int[np.ndarray, "image"]
-) -> str:
+@runtime_checkable
+class _Column(Protocol):
+    """As much of a sequence of texts as is asked for; all at once may be many."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, here: slice, /) -> Sequence[str]: ...
+
+
+@dataclass(frozen=True)
+class _Stamps:
+    """The stamps of names, empty where there is none."""
+
+    names: Sequence[str]
+    stamps: Mapping[str, str]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, here: slice, /) -> Sequence[str]:
+        return [self.stamps.get(name, "") for name in self.names[here]]
+
+
+def _seal(columns: Sequence[_Column], results: Results, places: Int[np.ndarray, "image"]) -> str:
     """Return a hash of all that is published, so that publishing it again can be left out."""
     seal = blake2b(_EDITION.encode(), digest_size=16)
     for column in (*columns, sorted(_parts_of(results, places))):
@@ -156,7 +178,7 @@ def _seal(
 
 
 def _write_blocks(
-    store: zarr.Group, blocks: Iterator[Outcomes], columns: Sequence[Sequence[str]]
+    store: zarr.Group, blocks: Iterator[Outcomes], columns: Sequence[_Column]
 ) -> None:
     """Write the arrays that readers see.
 
