@@ -60,7 +60,8 @@ def visible(text: str, *, but: str = "") -> str:
     Args:
         but: Characters that stay as they are.
     """
-    return "".join(c if c.isprintable() or c in but else ascii(c)[1:-1] for c in text)
+    harmless = "\N{NO-BREAK SPACE}" + but  # which Python does not call printable
+    return "".join(c if c.isprintable() or c in harmless else ascii(c)[1:-1] for c in text)
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
