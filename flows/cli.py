@@ -74,13 +74,29 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
     except Exception as error:
+        if _comes_of_ctrl_c(error):
+            _end_interrupted()
         if os.environ.get("POSELIFT_DEBUG"):
             traceback.print_exc()
         reason = without_password(" ".join(f"{type(error).__name__}: {error}".split()))
         _end(f"failed: {reason} (POSELIFT_DEBUG=1 shows more)", FAILED)
     if status == INTERRUPTED:  # which Typer returns for Ctrl-C inside a command
-        _end("interrupted; run the same command again to go on", INTERRUPTED)
+        _end_interrupted()
     sys.exit(status)
+
+
+def _comes_of_ctrl_c(error: BaseException) -> bool:
+    """Tell whether an error is what a library made of Ctrl-C; pydantic's keeps only its name."""
+    before = error.__cause__ or error.__context__
+    return (
+        isinstance(error, KeyboardInterrupt)
+        or KeyboardInterrupt.__name__ in str(error)
+        or (before is not None and _comes_of_ctrl_c(before))
+    )
+
+
+def _end_interrupted() -> NoReturn:
+    _end("interrupted; run the same command again to go on", INTERRUPTED)
 
 
 def _end(message: str, status: int) -> NoReturn:

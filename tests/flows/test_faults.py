@@ -10,7 +10,7 @@ from benchmarks.faults.deadly_places import DELETING, DONE, PUBLISHED
 from benchmarks.faults.image_faults import poison_aborts
 from benchmarks.faults.store_faults import STAGES, kill_writers
 from benchmarks.faults.world import world
-from flows import runner
+from flows import cli, runner
 
 
 @pytest.fixture
@@ -46,3 +46,17 @@ def test_a_worker_whose_keeper_ended_is_replaced(monkeypatch):
         while not set(client.scheduler_info()["workers"]) - {lost}:
             assert time.monotonic() < deadline, "no worker came in its place"
             time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    ("told", "cause"), [("an error", KeyboardInterrupt()), ("no model: KeyboardInterrupt: ", None)]
+)
+def test_ctrl_c_is_told_as_such_whatever_a_library_makes_of_it(monkeypatch, capsys, told, cause):
+    def interrupted(**_):
+        raise ValueError(told) from cause
+
+    monkeypatch.setattr(cli, "app", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == cli.INTERRUPTED
+    assert "run the same command again" in capsys.readouterr().err
