@@ -21,8 +21,9 @@ CLUSTERS = Path(__file__).parents[2] / "deployments" / "clusters"
 SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
 
 SBATCH = """#!/bin/sh
-setsid sh "$1" >"$1.log" 2>&1 & echo "Submitted batch job $!"
-"""
+cp "$1" "$0.$$"
+setsid sh "$0.$$" >"$0.$$.log" 2>&1 & echo "Submitted batch job $!"
+"""  # like SLURM's, it has taken the script in when it returns: the caller then deletes it
 SCANCEL = """#!/bin/sh
 for job; do kill -TERM "-$job"; done
 """
