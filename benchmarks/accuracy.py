@@ -29,7 +29,8 @@ from pose_lib.convert import convert_keypoints
 from pose_lib.detectors import PersonDetector
 from pose_lib.errors import InputError
 from pose_lib.extraction import ImageResult, join_results, people_result
-from pose_lib.formats.images import ImageSource, find_images
+from pose_lib.formats.image_search import find_images
+from pose_lib.formats.images import ImageSource
 from pose_lib.formats.keypoint_truth import read_keypoint_truth
 from pose_lib.keypoint_metrics import pckh
 from pose_lib.keypoint_report import KeypointReport, score_keypoints

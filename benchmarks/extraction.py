@@ -37,7 +37,8 @@ from benchmarks.plain_chain import PlainChain
 from flows.runner import KEEP_MEMORY
 from flows.services import prefect_api, set_environment
 from pose_lib.extraction import ExtractConfig
-from pose_lib.formats.images import ImageSource, find_images
+from pose_lib.formats.image_search import find_images
+from pose_lib.formats.images import ImageSource
 from pose_lib.formats.pictures import write_image
 from pose_lib.openpose.config import OpenPoseConfig
 from pose_lib.openpose.detector import load_detector

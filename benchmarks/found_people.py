@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from pose_lib.annotations import Annotations
 from pose_lib.convert import convert_keypoints
 from pose_lib.detectors import PersonDetector
-from pose_lib.formats.images import find_images
+from pose_lib.formats.image_search import find_images
 from pose_lib.formats.keypoint_truth import read_keypoint_truth
 from pose_lib.keypoint_metrics import COCO_SIGMAS, joint_sigmas, match_people, oks
 from pose_lib.skeleton import BODY_15, COCO_17, Skeleton

@@ -41,7 +41,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pose_lib.formats.images import ImageSource, find_images
+from pose_lib.formats.image_search import find_images
+from pose_lib.formats.images import ImageSource
 from pose_lib.formats.pictures import write_image
 from pose_lib.keypoints import People
 from pose_lib.openpose.batch_network import BatchNetwork, CpuNetwork, CudaNetwork, Finished

@@ -16,7 +16,7 @@ import numpy as np
 from pose_lib.annotations import Annotations
 from pose_lib.detectors import PersonDetector
 from pose_lib.extraction import extract_image, join_results
-from pose_lib.formats.images import find_images
+from pose_lib.formats.image_search import find_images
 from pose_lib.formats.keypoint_truth import read_keypoint_truth
 from pose_lib.keypoint_report import KeypointReport, score_keypoints
 from pose_lib.openpose.config import OpenPoseConfig

@@ -7,12 +7,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from pose_lib.formats.images import (
-    MAX_PIXELS,
-    ChangedImage,
-    ImageTooLarge,
-    UnreadableImage,
-)
+from pose_lib.formats.image_decoding import MAX_PIXELS, ImageTooLarge, UnreadableImage
+from pose_lib.formats.images import ChangedImage
 from pose_lib.formats.locations import UnreachableError
 from pose_lib.keypoints import ImageStatus, Keypoints, People
 from pose_lib.openpose.config import OpenPoseConfig

@@ -10,7 +10,8 @@ from prefect import task
 from pose_lib.convert import convert_keypoints
 from pose_lib.errors import InputError
 from pose_lib.formats.image_listing import mark_output
-from pose_lib.formats.images import ImageSource, find_images
+from pose_lib.formats.image_search import find_images
+from pose_lib.formats.images import ImageSource
 from pose_lib.formats.keypoint_store import read_image_root, read_keypoints
 from pose_lib.formats.lifter_truth import read_lifter_truth
 from pose_lib.formats.locations import Location

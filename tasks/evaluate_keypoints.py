@@ -9,8 +9,10 @@ from matplotlib.figure import Figure
 from prefect import task
 
 from pose_lib.errors import InputError
+from pose_lib.formats.image_decoding import UnreadableImage
 from pose_lib.formats.image_listing import mark_output
-from pose_lib.formats.images import ImageSource, UnreadableImage, find_images
+from pose_lib.formats.image_search import find_images
+from pose_lib.formats.images import ImageSource
 from pose_lib.formats.keypoint_scores import (
     JOINTS_FILE,
     SCORES_FILE,

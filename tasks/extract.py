@@ -13,7 +13,8 @@ from prefect import task
 from pose_lib.detectors import PersonDetector, detector_named, load_detector
 from pose_lib.errors import InputError
 from pose_lib.extraction import ExtractConfig
-from pose_lib.formats.images import ImageSource, find_images
+from pose_lib.formats.image_search import find_images
+from pose_lib.formats.images import ImageSource
 from pose_lib.formats.keypoint_store import (
     Provenance,
     Results,
@@ -26,7 +27,7 @@ from pose_lib.formats.keypoint_store import (
 )
 from pose_lib.formats.locations import Location
 from pose_lib.formats.person_choice import check_choice
-from pose_lib.formats.shard_work import ShardWork, work_on_shard
+from pose_lib.formats.shard_work import Pace, ShardWork, work_on_shard
 from pose_lib.formats.surveyed_images import surveyed_images
 from pose_lib.keypoints import ImageStatus, Keypoints
 from pose_lib.ledger import LedgerTable
@@ -150,7 +151,7 @@ def extract_shard(shard: Shard, source: ImageSource, store: Location, config: Ex
         shard.tried,
     )
     alone = functools.partial(load_detector, config, current_workspace().weights)
-    work_on_shard(store, images, ShardWork(detector, alone, *batch_size(config)))
+    work_on_shard(store, images, ShardWork(detector, alone, _pace(config)))
     return len(shard.names)
 
 
@@ -185,16 +186,6 @@ def shard_length(config: ExtractConfig) -> int:
     if config.images_per_shard is not None:
         return config.images_per_shard
     return 16_384 if _is_quick(config) else 128
-
-
-def batch_size(config: ExtractConfig) -> tuple[int, float]:
-    """Return how many images, and seconds of work, a worker that dies may lose.
-
-    As many images as are set; else batches grow where they take less than some seconds.
-    """
-    if config.images_per_batch is not None:
-        return config.images_per_batch, 0.0
-    return (4096 if _is_quick(config) else 64), BATCH_SECONDS
 
 
 def _is_quick(config: ExtractConfig) -> bool:
@@ -239,3 +230,14 @@ def _refuse_other_images(store: Location, survey: Survey) -> None:
 def _detector(config: ExtractConfig) -> PersonDetector:
     """Load the network once per worker process; a process computes with one thread."""
     return load_detector(config, current_workspace().weights)
+
+
+@functools.lru_cache(maxsize=1)
+def _pace(config: ExtractConfig) -> Pace:
+    """Return how many images, or seconds of work, this worker process loses if it dies.
+
+    As many images as are set; else batches grow where they take less than some seconds.
+    """
+    if config.images_per_batch is not None:
+        return Pace(config.images_per_batch)
+    return Pace(4096 if _is_quick(config) else 64, BATCH_SECONDS)

@@ -7,8 +7,9 @@ from prefect import task
 
 from pose_lib.errors import InputError
 from pose_lib.formats.file_names import fitting_name
+from pose_lib.formats.image_decoding import UnreadableImage
 from pose_lib.formats.image_listing import OUTPUT_MARK, mark_output
-from pose_lib.formats.images import ImageSource, UnreadableImage
+from pose_lib.formats.images import ImageSource
 from pose_lib.formats.keypoint_store import read_keypoints
 from pose_lib.formats.locations import Location, files_under
 from pose_lib.formats.pictures import encode_image

@@ -10,8 +10,9 @@ from prefect import task
 from pose_lib.convert import convert_keypoints
 from pose_lib.errors import InputError
 from pose_lib.formats.file_names import fitting_name
+from pose_lib.formats.image_decoding import UnreadableImage
 from pose_lib.formats.image_listing import mark_output
-from pose_lib.formats.images import ImageSource, UnreadableImage
+from pose_lib.formats.images import ImageSource
 from pose_lib.formats.keypoint_store import read_image_root, read_keypoints
 from pose_lib.formats.lifted_poses import read_lifted_poses, write_lifted_poses, write_openpose_3d
 from pose_lib.formats.local_copies import local_copy

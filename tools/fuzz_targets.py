@@ -50,7 +50,7 @@ def targets() -> dict[str, Target]:
 
 def _of_text() -> dict[str, Target]:
     from pose_lib.config import read_config
-    from pose_lib.formats.images import find_images
+    from pose_lib.formats.image_search import find_images
     from pose_lib.formats.keypoint_truth import read_keypoint_truth
     from pose_lib.formats.openpose_json import read_openpose
     from pose_lib.formats.sigmas import read_sigmas
@@ -161,7 +161,7 @@ def _of_folders() -> dict[str, Target]:
 
 
 def _of_pictures() -> dict[str, Target]:
-    from pose_lib.formats.images import UnreadableImage, decode_image
+    from pose_lib.formats.image_decoding import UnreadableImage, decode_image
 
     def decode(path: Path) -> object:
         try:

@@ -57,15 +57,23 @@ def decode_image(
     Raises:
         UnreadableImage: If it is no image, is cut short, or has more than ``max_pixels``.
     """
+    return decode_sized(content, max_pixels=max_pixels, least_side=least_side)[0]
+
+
+def decode_sized(
+    content: bytes, *, max_pixels: int = MAX_PIXELS, least_side: int | None = None
+) -> tuple[UInt8[np.ndarray, "height width 3"], tuple[int, int]]:
+    """Return what `decode_image` does, and width and height by the header, before any turn."""
     if not content:
         raise UnreadableImage("the file is empty (0 bytes)")
-    width, height = size_from_header(io.BytesIO(content), max_pixels=max_pixels)
+    size = size_from_header(io.BytesIO(content), max_pixels=max_pixels)
+    how = cv2.IMREAD_COLOR
     if content.startswith(_JPEG_START):
         _check_jpeg(content)
-        return _decode(content, _reduced(min(width, height), least_side))
+        how = _reduced(min(size), least_side)
     if content.startswith(_PNG_START) and b"IEND" not in content:
         raise UnreadableImage("the PNG data is cut short (no end chunk)")
-    return _decode(content, cv2.IMREAD_COLOR)
+    return _decode(content, how), size
 
 
 def size_from_header(file: Any, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:

@@ -1,8 +1,6 @@
 """Pictures by their names, from wherever they lie: files, or the frames of a video."""
 
 import functools
-import glob
-import io
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,25 +19,22 @@ from pose_lib.formats.file_contents import (
     read_content,
     settled_stamp,
 )
-from pose_lib.formats.file_names import IMAGE_SUFFIXES, VIDEO_SUFFIXES, is_video
+from pose_lib.formats.file_names import is_video
 from pose_lib.formats.image_decoding import (
     MAX_PIXELS,
     ImageTooLarge,
     UnreadableImage,
-    decode_image,
+    decode_sized,
     max_content,
     size_from_header,
 )
-from pose_lib.formats.image_listing import list_files
 from pose_lib.formats.locations import (
     MOST_REQUESTS_AT_ONCE,
     Location,
-    check_storage,
     is_remote,
-    location,
     plain_errors,
 )
-from pose_lib.formats.video_frames import count_frames, open_video
+from pose_lib.formats.video_frames import open_video
 
 _THREADS = 8
 _TOGETHER = 64
@@ -174,12 +169,11 @@ class ImageSource:
             raise UnreadableImage(f"cannot be opened: {reason}") from error
         if digest and content_digest(content) != digest:
             raise ChangedImage(_CHANGED)
-        picture = decode_image(content, max_pixels=self.max_pixels, least_side=self.least_side)
+        picture, header = decode_sized(
+            content, max_pixels=self.max_pixels, least_side=self.least_side
+        )
         size = (picture.shape[1], picture.shape[0])
-        if self.least_side is None:
-            return picture, size
-        header = size_from_header(io.BytesIO(content), max_pixels=self.max_pixels)
-        return picture, _turned_as(header, size)
+        return picture, size if self.least_side is None else _turned_as(header, size)
 
     def full_size(self, name: str, size: tuple[int, int]) -> tuple[int, int]:
         """Return the width and height of an image that was read at ``size``, maybe reduced.
@@ -230,42 +224,6 @@ class ImageSource:
             return dict(zip(names, itertools.chain.from_iterable(values), strict=True))
 
 
-def find_images(source: str | Location, *, max_pixels: int = MAX_PIXELS) -> ImageSource:
-    """Find the images of a folder, a glob pattern, a list, a single image file, or a video.
-
-    Each of them may be a URL such as ``s3://bucket/photos``.
-
-    A folder is searched to all depths; hidden files and folders, files that are no image by their
-    suffix, links to other folders, and folders of our own results (`mark_output`) are passed over.
-
-    A list is a ``.txt`` with a path or URL on each line, absolute or relative to the list's own
-    folder; empty lines and those that begin with ``#`` are passed over. An image on it that is not
-    there is unreadable, as one that was deleted after the search would be.
-
-    Raises:
-        InputError: If there is nothing to read: no such place, or no image in it.
-        UnreachableError: If the storage does not answer any more.
-    """
-    check_storage(location(source))
-    try:
-        listing = list_files(source)
-        if not listing.stamps:
-            raise InputError(_nothing_found(source))
-        stamps = {
-            name: stamp
-            for file, stamp in listing.stamps.items()
-            for name in _names_in(listing.root, file)
-        }
-    except OSError as error:
-        raise InputError(f"cannot read {source}: {error.strerror or error}") from error
-    root = listing.root
-    names = tuple(sorted(stamps))
-    listed = tuple(stamps[name] for name in names) if is_remote(root) else ()
-    # Absolute, because a worker may run in another folder.
-    root = root.resolve() if isinstance(root, Path) else root
-    return ImageSource(root, names, max_pixels, listed=listed)
-
-
 def image_sizes(folder: Path, names: Sequence[str]) -> Int[np.ndarray, "image 2"]:
     """Return width and height from each file's header, 0 0 where no image is there.
 
@@ -296,33 +254,6 @@ def _turned_as(header: tuple[int, int], size: tuple[int, int]) -> tuple[int, int
     width, height = header
     turned = (width - height) * (size[0] - size[1]) < 0
     return (height, width) if turned else (width, height)
-
-
-def _names_in(root: Location, file: str) -> list[str]:
-    """Return the name of an image, or those of a video's frames."""
-    if not is_video(file):
-        return [file]
-    with plain_errors(root):
-        n_frames = count_frames(root / file)
-    if not n_frames:
-        raise InputError(f"the video {root / file} cannot be decoded: not one frame could be read")
-    digits = max(6, len(str(n_frames - 1)))
-    return [f"{file}/{frame:0{digits}}" for frame in range(n_frames)]
-
-
-def _nothing_found(source: str | Location) -> str:
-    path = location(source)
-    kinds = ", ".join(IMAGE_SUFFIXES)
-    either = ", ".join(IMAGE_SUFFIXES + VIDEO_SUFFIXES)
-    if path.is_dir():
-        return f"no image in {source}: files that end in {kinds} count (name a video by itself)"
-    if path.suffix.lower() == ".txt" and path.exists():
-        return f"the list {source} names no image: it has a path on each line"
-    if path.exists():
-        return f"{source} is neither image nor video by its suffix (known: {either})"
-    if glob.has_magic(str(source)):
-        return f"no image or video matches {source}: files that end in {either} count"
-    return f"no image, folder or video at {source}: there is no such path"
 
 
 def _hash(text: str) -> str:

@@ -73,18 +73,38 @@ class ShardWork:
     Attributes:
         detector: Finds the people.
         load_alone: Makes the same detector in a child process; goes there through a pipe.
-        batch_length: Images of a batch, at least.
-        batch_seconds: Batches that take less time than this grow.
+        pace: How long batches are.
     """
 
     detector: PersonDetector
     load_alone: Callable[[], PersonDetector]
-    batch_length: int
-    batch_seconds: float = 0.0
+    pace: "Pace"
 
-    def __post_init__(self) -> None:
-        if self.batch_length < 1:
-            raise ValueError(f"batch_length must be at least 1, got {self.batch_length}")
+
+class Pace:
+    """How many images the next batch has, going by how long the last one took.
+
+    One for all shards of a worker: many a shard is then a single batch, with nothing to merge.
+
+    Attributes:
+        least: Images of a batch, at least.
+        length: Images of the next batch.
+    """
+
+    def __init__(self, least: int, seconds: float = 0.0) -> None:
+        """Begin with the least; batches that take less time than these seconds grow."""
+        if least < 1:
+            raise ValueError(f"a batch must have at least 1 image, got {least}")
+        self.least = self.length = least
+        self._seconds = seconds
+
+    def tell(self, n_images: int, seconds: float) -> None:
+        """Say how long a batch took."""
+        if n_images < self.length and seconds < self._seconds:
+            return  # the last of a shard, which says little
+        fitting = n_images * self._seconds / max(seconds, 1e-6)
+        # Step by step, for the images to come may take longer.
+        self.length = int(max(self.least, min(fitting, 4 * n_images, CHUNK_ROWS)))
 
 
 def work_on_shard(store: Location, images: Sequence[ShardImage], work: ShardWork) -> None:
@@ -140,12 +160,13 @@ def _without_result(
 def _in_batches(store: Location, key: str, images: Sequence[ShardImage], work: ShardWork) -> None:
     """Work through the images; a batch is begun when the detector asks for its first one."""
     begun: deque[tuple[str, Sequence[ShardImage]]] = deque()
-    pace = _Pace(work)
+    since = time.monotonic()
 
     def reads() -> Iterator[Callable[[], Picture]]:
         left = images
         while left:
-            batch, left = left[: pace.length], left[pace.length :]
+            length = work.pace.length
+            batch, left = left[:length], left[length:]
             begun.append((begin_part(store, key, [image.digest for image in batch]), batch))
             yield from (image.read for image in batch)
 
@@ -156,30 +177,15 @@ def _in_batches(store: Location, key: str, images: Sequence[ShardImage], work: S
             rest = itertools.islice(results, len(batch) - 1)
             finish_part(store, name, _outcomes(batch, itertools.chain([first], rest), work))
             begun.popleft()
-            pace.tell(len(batch))
+            now = time.monotonic()
+            work.pace.tell(len(batch), now - since)
+            since = now
     except BaseException:
         # This process lives, so none of the images is suspected of having killed it.
         for name, _ in begun:
             with contextlib.suppress(Exception):
                 delete_part(store, name)
         raise
-
-
-class _Pace:
-    """How many images the next batch has, going by how long the last one took."""
-
-    def __init__(self, work: ShardWork) -> None:
-        self.length = self._least = work.batch_length
-        self._seconds = work.batch_seconds
-        self._since = time.monotonic()
-
-    def tell(self, n_images: int) -> None:
-        """Say that a batch is done."""
-        now = time.monotonic()
-        fitting = n_images * self._seconds / max(now - self._since, 1e-6)
-        # Step by step, for the images to come may take longer.
-        self.length = int(max(self._least, min(fitting, 4 * n_images, CHUNK_ROWS)))
-        self._since = now
 
 
 def _one_by_one(images: Sequence[ShardImage], work: ShardWork) -> Generator[_Tried, None, None]:
@@ -251,5 +257,5 @@ def _merge(store: Location, key: str, digests: Sequence[str]) -> None:
 
 
 def _batches(images: Sequence[ShardImage], work: ShardWork) -> Iterator[Sequence[ShardImage]]:
-    for start in range(0, len(images), work.batch_length):
-        yield images[start : start + work.batch_length]
+    for start in range(0, len(images), work.pace.least):
+        yield images[start : start + work.pace.least]

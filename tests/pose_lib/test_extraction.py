@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from pose_lib.extraction import ExtractConfig, at_full_size, extract_image, join_results
-from pose_lib.formats.images import ImageTooLarge, UnreadableImage, decode_image
+from pose_lib.formats.image_decoding import ImageTooLarge, UnreadableImage, decode_image
 from pose_lib.keypoints import ImageStatus, People
 from pose_lib.skeleton import COCO_18
 

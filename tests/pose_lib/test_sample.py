@@ -1,7 +1,7 @@
 import cv2
 import pytest
 
-from pose_lib.formats.images import UnreadableImage, decode_image
+from pose_lib.formats.image_decoding import UnreadableImage, decode_image
 from pose_lib.sample import BROKEN_IMAGE, EMPTY_IMAGE, sample_images, sample_poses
 
 PICTURES = sorted(path.name for path in sample_images().iterdir())

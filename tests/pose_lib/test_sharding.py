@@ -20,7 +20,7 @@ def test_every_image_is_in_exactly_one_shard_in_sorted_order(names, length, work
 def test_there_are_never_too_many_shards_and_none_is_empty(n_images, length, workers):
     shards = plan_shards(_names(n_images), images_per_shard=length, n_workers=workers)
     lengths = [len(shard.names) for shard in shards]
-    assert len(shards) <= 100
+    assert len(shards) <= min(100, 32 * workers)
     assert min(lengths, default=1) >= 1
     assert max(lengths, default=1) - min(lengths, default=1) <= 1
 

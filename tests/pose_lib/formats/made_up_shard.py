@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pose_lib.formats.shard_work import ShardImage, ShardWork, work_on_shard
+from pose_lib.formats.shard_work import Pace, ShardImage, ShardWork, work_on_shard
 from pose_lib.formats.store_parts import part_names
 from pose_lib.formats.store_root import Provenance
 from pose_lib.keypoints import People
@@ -70,7 +70,7 @@ def work_on(store, names, *, batch_length=4, batch_seconds=0.0, tried=0, read=No
         )
         for name in names
     ]
-    work_on_shard(store, images, ShardWork(load(), load, batch_length, batch_seconds))
+    work_on_shard(store, images, ShardWork(load(), load, Pace(batch_length, batch_seconds)))
 
 
 def kill_at_work(store, names, *, after_seconds, **detector):

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from pose_lib.formats.image_decoding import ImageTooLarge, UnreadableImage, decode_image
-from pose_lib.formats.images import find_images
+from pose_lib.formats.image_search import find_images
 
 
 @pytest.mark.parametrize("kind", ["BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP"])

@@ -11,14 +11,10 @@ import pytest
 from PIL import Image
 
 from pose_lib.errors import InputError
+from pose_lib.formats.image_decoding import UnreadableImage, decode_image
 from pose_lib.formats.image_listing import mark_output
-from pose_lib.formats.images import (
-    ImageSource,
-    UnreadableImage,
-    decode_image,
-    find_images,
-    image_sizes,
-)
+from pose_lib.formats.image_search import find_images
+from pose_lib.formats.images import ImageSource, image_sizes
 
 
 def test_names_are_relative_sorted_and_with_slashes(tmp_path):

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from mpii_mat import image_of, person_of, points_of, save_release, structs
 
-from pose_lib.formats.images import find_images, image_sizes
+from pose_lib.formats.image_search import find_images
+from pose_lib.formats.images import image_sizes
 from pose_lib.formats.mpii import read_mpii_release
 from pose_lib.formats.mpii_audit import write_audit
 from pose_lib.mpii_audit import NO_HEAD, NO_PLACE, NO_POINTS, OUTSIDE, REASONS, audit_mpii

@@ -8,7 +8,9 @@ import pytest
 
 from pose_lib.errors import InputError
 from pose_lib.formats.file_names import fitting_name
-from pose_lib.formats.images import ChangedImage, ImageSource, ImageTooLarge, find_images
+from pose_lib.formats.image_decoding import ImageTooLarge
+from pose_lib.formats.image_search import find_images
+from pose_lib.formats.images import ChangedImage, ImageSource
 from pose_lib.formats.local_copies import local_copy
 from pose_lib.formats.locations import files_under, location
 from pose_lib.formats.whole_file import write_all_inside, write_inside, write_whole

@@ -23,6 +23,7 @@ from pose_lib.formats.keypoint_store import (
     read_keypoints,
     read_ledger,
 )
+from pose_lib.formats.shard_work import Pace
 from pose_lib.formats.store_parts import begun_digests, part_names, read_part
 from pose_lib.keypoints import ImageStatus
 
@@ -50,6 +51,15 @@ def test_batches_that_take_less_time_than_they_should_grow(store, tmp_path, seco
     work_on(store, NAMES, batch_length=1, batch_seconds=seconds, watch=store, log=log)
     assert int(log.read_text().splitlines()[-1]) == batches
     assert_right(store, NAMES)
+
+
+def test_batches_become_as_long_as_fits_their_time():
+    pace = Pace(64, seconds=5.0)
+    lengths = []
+    for n_images, seconds in ((64, 1.0), (256, 1.0), (7, 0.5), (1024, 10.0), (512, 60.0)):
+        pace.tell(n_images, seconds)
+        lengths.append(pace.length)
+    assert lengths == [256, 1024, 1024, 512, 64]
 
 
 def test_a_shard_that_is_done_is_not_worked_on_again(store, tmp_path):

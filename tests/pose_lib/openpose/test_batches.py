@@ -11,7 +11,7 @@ import torch
 from distributed import Client, LocalCluster
 
 from pose_lib.detectors import extract_images
-from pose_lib.formats.images import find_images
+from pose_lib.formats.image_search import find_images
 from pose_lib.formats.pictures import write_image
 from pose_lib.keypoints import ImageStatus
 from pose_lib.openpose.batch_network import CpuNetwork
