@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -58,12 +59,13 @@ def open_store(path: str | Location, provenance: Provenance) -> None:
     """Make the store, or make sure that the one there holds results of the same provenance.
 
     Raises:
-        InputError: If something else is there, or a store of another provenance.
+        InputError: If something else is there, or a store of another provenance, or one with links.
     """
     path = location(path)
     if _is_free(path):
         _create(path, provenance)
         return
+    _refuse_links(path)
     differences = list(_differences(asdict(read_provenance(path)), asdict(provenance)))
     if differences:
         raise InputError(
@@ -191,6 +193,16 @@ def _create(path: Location, provenance: Provenance) -> None:
         zarr.create_group(_zarr_place(path), attributes=attributes)
     except OSError as error:
         raise InputError(f"cannot write the store {path}: {error.strerror or error}") from error
+
+
+def _refuse_links(path: Location) -> None:
+    """Refuse a store, maybe of somebody else, through which writing would lead out of it."""
+    if not isinstance(path, Path):
+        return  # object storages have no links
+    for folder, folders, files in os.walk(path):
+        for name in (*folders, *files):
+            if (found := Path(folder, name)).is_symlink():
+                raise InputError(f"{found} is a link, which no store has; remove it")
 
 
 def _delete(entry: Location) -> None:

@@ -12,6 +12,7 @@ from pose_lib.errors import InputError
 from pose_lib.formats.coco_json import write_coco
 from pose_lib.formats.csv_table import write_csv
 from pose_lib.formats.file_names import fitting_name
+from pose_lib.formats.keypoint_store import Provenance, open_store
 from pose_lib.formats.npy_pair import read_npy_pair, write_npy_pair
 from pose_lib.formats.openpose_json import read_openpose, write_openpose
 from pose_lib.formats.whole_file import write_inside
@@ -83,6 +84,18 @@ def test_a_link_in_the_place_of_a_result_is_replaced_not_followed(home):
     (home / "keypoints.csv").symlink_to(home.parent / "mine.txt")
     write_csv(named("a.jpg"), home)
     assert (home.parent / "mine.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("place", ["images", "people/elsewhere"])
+def test_links_in_a_store_are_not_followed_by_who_writes_it(home, place):
+    store = home / "keypoints.zarr"
+    origin = Provenance("COCO_18", "")
+    open_store(store, origin)
+    (home.parent / "elsewhere").mkdir()
+    (store / place).parent.mkdir(exist_ok=True)
+    (store / place).symlink_to(home.parent / "elsewhere")
+    with pytest.raises(InputError, match=f"{place} is a link"):
+        open_store(store, origin)
 
 
 @pytest.mark.parametrize("write", WRITERS)
