@@ -5,7 +5,7 @@ none of its name, and that a small one is replaced whole.
 """
 
 import contextlib
-import uuid
+import errno
 from pathlib import Path
 
 from pose_lib.formats.locations import Location
@@ -48,7 +48,7 @@ def replace_lease(store: Location, number: int, content: bytes) -> None:
     if not isinstance(path, Path):
         path.fs.pipe_file(path.path, content)
         return
-    temporary = path.with_name(f"{uuid.uuid4().hex}.partial")
+    temporary = _temporary(path)
     try:
         temporary.write_bytes(content)
         temporary.replace(path)
@@ -61,22 +61,41 @@ def replace_lease(store: Location, number: int, content: bytes) -> None:
 def remove_lease(store: Location, number: int) -> None:
     """Remove a lease if it is there, and with the last one a store's folder that holds no more."""
     path = _path(store, number)
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink() if isinstance(path, Path) else path.fs.rm_file(path.path)
-    if isinstance(store, Path):
-        with contextlib.suppress(OSError):
-            store.rmdir()
+    if not isinstance(path, Path):
+        with contextlib.suppress(FileNotFoundError):
+            path.fs.rm_file(path.path)
+        return
+    path.unlink(missing_ok=True)
+    _temporary(path).unlink(missing_ok=True)  # of a holder that was killed while it wrote
+    with contextlib.suppress(OSError):
+        path.parent.rmdir()
 
 
 def _make_file(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     try:
         file = path.open("xb")
     except FileNotFoundError:  # who left just now took the empty folder away
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         file = path.open("xb")
-    with file:
-        file.write(content)
+    try:
+        with file:
+            file.write(content)
+    except OSError:  # a full disk
+        path.unlink()
+        raise
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:  # which would pass for a lease that another made
+        reason = "a file, or a link that leads nowhere, is in its place"
+        raise NotADirectoryError(errno.ENOTDIR, reason, str(folder)) from error
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f"{path.name}.partial")
 
 
 def _names(store: Location) -> list[str]:

@@ -4,8 +4,8 @@ A lease is a small file ``<number>.lease`` beside the store's metadata. Who find
 dead one, makes the next number; as no storage makes an object twice, one of many who try at once
 gets it. The holder writes it anew every few seconds. It is dead once its process is gone, where
 that can be seen, and else once it did not change for a minute by the clock of who waits, for the
-clocks of two machines need not agree. A holder that slept meanwhile finds a higher number than its
-own, or none, and must not write.
+clocks of two machines need not agree. A holder that slept meanwhile finds another's lease, or none,
+and must not write.
 
 Readers need no lease.
 """
@@ -175,17 +175,23 @@ class Lease:
         with self._writing:
             self._over.set()
             with suppress(Exception):  # then the others see that this process is gone
-                if lease_numbers(self._store)[-1:] == [self._number]:
+                if self._is_ours():
                     remove_lease(self._store, self._number)
 
     def _renew(self) -> bool:
         with self._writing:
-            if lease_numbers(self._store)[-1:] != [self._number]:
+            if not self._is_ours():
                 return False
             if not self._over.is_set():
                 alive = replace(self._holder, renewed=time.time())
                 replace_lease(self._store, self._number, _content(alive))
             return True
+
+    def _is_ours(self) -> bool:
+        """Tell whether the newest lease is this one; numbers begin anew once nobody holds any."""
+        newest = _newest(self._store)
+        holder = newest.holder if newest and newest.number == self._number else None
+        return holder is not None and holder.token == self._holder.token
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """Who writes a store: one at a time, whatever becomes of the others."""
 
+import contextlib
 import json
+import resource
 import signal
 import subprocess
 import sys
@@ -11,9 +13,10 @@ import pytest
 import zarr
 from upath import UPath
 
+from pose_lib.errors import InputError
 from pose_lib.formats import store_lock
 from pose_lib.formats.keypoint_store import Provenance, delete_store, open_store
-from pose_lib.formats.lease_files import lease_numbers
+from pose_lib.formats.lease_files import lease_numbers, remove_lease
 from pose_lib.formats.store_lock import (
     LeaseLostError,
     Pace,
@@ -81,6 +84,17 @@ def bucket():
         bucket.fs.mkdir("stores")
         yield bucket
     server.stop()
+
+
+@contextlib.contextmanager
+def small_files():
+    """Let this process write no file of more than 4 kB, as on a disk that is nearly full."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def hold(store, doing="second", *, wait=0.0, told=None, pace=QUICK):
@@ -152,6 +166,33 @@ def test_a_holder_notices_that_it_lost_the_store_to_one_who_is_done_already(stor
         ).unlink()
         with pytest.raises(LeaseLostError, match="run the same command again"):
             slept.confirm()
+
+
+def test_a_holder_notices_that_it_lost_the_store_to_one_whose_lease_has_the_same_number(store):
+    with hold(store, "slept", pace=Pace()) as slept:
+        remove_lease(store, 1)  # taken over by another, who is done
+        with hold(store, "third") as third:
+            with pytest.raises(LeaseLostError):
+                slept.confirm()
+            slept.release()
+            third.confirm()
+
+
+@pytest.mark.parametrize("below", ["", "new.zarr"])
+def test_a_link_that_leads_nowhere_is_no_lease_of_somebody_else(tmp_path, below):
+    (tmp_path / "disk").symlink_to(tmp_path / "not mounted")
+    with (
+        pytest.raises(InputError, match="a link that leads nowhere"),
+        hold(tmp_path / "disk" / below),
+    ):
+        pass
+
+
+def test_a_disk_without_room_for_a_lease_keeps_no_empty_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(store_lock, "_content", lambda _: b"a lease" * (1 << 17))
+    with small_files(), pytest.raises(InputError, match="cannot write the store"), hold(tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_only_one_of_many_who_come_at_once_gets_the_store(store):
