@@ -7,6 +7,7 @@ import numpy as np
 import zarr
 from jaxtyping import Bool, Int
 
+from pose_lib.formats.reading import MISSHAPEN
 from pose_lib.keypoints import ImageStatus, Keypoints
 from pose_lib.ledger import Outcomes
 from pose_lib.skeleton import Skeleton
@@ -14,6 +15,10 @@ from pose_lib.skeleton import Skeleton
 CHUNK_ROWS = 1 << 14
 MAX_ROWS, MAX_ARRAY_BYTES = 1 << 27, 1 << 34
 """Of one array: a hundred million images or people, which no machine reads at once."""
+
+# MemoryError: the codec of text makes room for as many as a damaged chunk's first bytes promise.
+DAMAGE = (RuntimeError, ArithmeticError, MemoryError, *MISSHAPEN)
+"""What is raised at arrays whose files are damaged, as by a power failure: empty, or of before."""
 
 _STATUS_NAMES = {str(int(status)): status.label for status in ImageStatus}
 
@@ -109,6 +114,18 @@ def read_outcomes(group: zarr.Group, skeleton: Skeleton) -> Outcomes:
         read_attempts(group),
         read_array(group, "images/seconds"),
     )
+
+
+def read_through(group: zarr.Group, names: Sequence[str]) -> None:
+    """Read arrays below the group, no more of them in memory at once than a chunk.
+
+    Raises:
+        One of ``DAMAGE``, if any of it cannot be read.
+    """
+    for name in names:
+        array = _array(group, name)
+        for start in range(0, array.shape[0], array.chunks[0]):
+            array[start : start + array.chunks[0]]
 
 
 def read_status(group: zarr.Group) -> np.ndarray:

@@ -12,6 +12,7 @@ import zarr
 from pose_lib.errors import InputError
 from pose_lib.formats.file_names import refuse_escaping_names
 from pose_lib.formats.keypoint_arrays import (
+    DAMAGE,
     read_array,
     read_arrays,
     read_attempts,
@@ -20,15 +21,11 @@ from pose_lib.formats.keypoint_arrays import (
     read_text,
 )
 from pose_lib.formats.locations import Location, is_url, location
-from pose_lib.formats.reading import MISSHAPEN
 from pose_lib.formats.store_root import open_root, skeleton_of
 from pose_lib.keypoints import Keypoints
 from pose_lib.ledger import LedgerTable
 
 T = TypeVar("T")
-
-# MemoryError: the codec of text makes room for as many as a damaged chunk's first bytes promise.
-_DAMAGE = (OSError, RuntimeError, ArithmeticError, MemoryError, *MISSHAPEN)
 
 
 def read_keypoints(path: str | Location) -> Keypoints:
@@ -96,7 +93,7 @@ def _read_whole(path: str | Location, read: Callable[[zarr.Group], T]) -> T:
         raise InputError(f"the store {path} is not complete; run extract on it again")
     try:
         found = read(store)
-    except _DAMAGE as error:
+    except (OSError, *DAMAGE) as error:
         if open_root(path).attrs.get("published") == published:
             raise InputError(f"the store {path} is damaged ({error}); run extract again") from error
     if open_root(path).attrs.get("published") != published:

@@ -21,6 +21,7 @@ import zarr
 from jaxtyping import Float, Int
 
 from pose_lib.formats.keypoint_arrays import (
+    DAMAGE,
     read_attempts,
     read_outcomes,
     read_status,
@@ -136,7 +137,7 @@ def begun_digests(path: str | Location, parts: Sequence[str]) -> Counter[Any]:
     root = open_root(path)
     begun: Counter[Any] = Counter()
     for name in parts:
-        with contextlib.suppress(KeyError):  # half deleted
+        with contextlib.suppress(*DAMAGE):  # or half deleted
             digests = _group(root, name).attrs.get("begun", [])
             begun.update(digests if isinstance(digests, list) else [])
     return begun
@@ -171,17 +172,18 @@ def finish_part(path: str | Location, name: str, outcomes: Outcomes) -> None:
 
 
 def read_part(path: str | Location, name: str) -> Outcomes:
-    """Read a finished part.
+    """Read a finished part; one that is damaged is deleted, for its images are to be done again.
 
     Raises:
-        PartGone: If it is deleted meanwhile.
+        PartGone: If it is deleted meanwhile, or was damaged.
     """
     root = open_root(path)
+    skeleton = skeleton_of(root)
     try:
-        outcomes = read_outcomes(_group(root, name), skeleton_of(root))
-    except (KeyError, ValueError, FileNotFoundError) as error:
+        outcomes = read_outcomes(_group(root, name), skeleton)
+    except (FileNotFoundError, *DAMAGE) as error:
         if _is_done(root, name):
-            raise
+            delete_part(path, name)
         raise PartGone(name) from error
     if not _is_done(root, name):  # a chunk that is not there would read as zeros
         raise PartGone(name)
@@ -192,7 +194,7 @@ def delete_part(path: str | Location, name: str) -> None:
     """Take the mark away first, for a deletion may be stopped half way."""
     root = open_root(path, "r+")
     with writing(path):
-        with contextlib.suppress(KeyError):  # another has done so, or was stopped half way
+        with contextlib.suppress(*DAMAGE):  # or another has done so, or was stopped half way
             _group(root, name).attrs.put({})
         del root[f"{_FOLDER}/{name}"]
 
@@ -234,10 +236,10 @@ class _Index:
 
 
 def _index(root: zarr.Group, name: str) -> _Index | None:
-    """Read what a finished part holds; None if it is not finished, or no longer there."""
-    if not _is_done(root, name):
-        return None
+    """Read what a finished part holds; None if it is not finished, damaged, or no longer there."""
     try:
+        if not _is_done(root, name):
+            return None
         part = _group(root, name)
         index = _Index(
             name,
@@ -245,11 +247,9 @@ def _index(root: zarr.Group, name: str) -> _Index | None:
             read_status(part).astype(np.int8),
             read_attempts(part),
         )
-    except (KeyError, ValueError, FileNotFoundError):
-        if _is_done(root, name):
-            raise
+        return index if _is_done(root, name) else None
+    except (FileNotFoundError, *DAMAGE):
         return None
-    return index if _is_done(root, name) else None
 
 
 def _best(indices: Sequence[_Index]) -> Results:

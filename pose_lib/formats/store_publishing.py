@@ -12,9 +12,12 @@ from jaxtyping import Bool, Int
 
 from pose_lib.formats.keypoint_arrays import (
     CHUNK_ROWS,
+    DAMAGE,
     append_arrays,
     read_array,
     read_arrays,
+    read_status,
+    read_through,
     write_arrays,
     write_chosen,
 )
@@ -37,6 +40,10 @@ from pose_lib.person_choice import EVERYBODY, PersonChoice
 
 _EDITION = "1"
 """To be raised with every change of what is published of the same results."""
+
+_IMAGES = ("digest", "filename", "size", "status", "reason", "attempts", "seconds", "stamp")
+_PEOPLE = ("keypoints", "image", "score", "chosen")
+_ARRAYS = (*(f"images/{name}" for name in _IMAGES), *(f"people/{name}" for name in _PEOPLE))
 
 _MOST_SHARDS = 200  # two full runs; opening more takes seconds
 _MOST_TRIES = 5  # while a straggler of another attempt goes on merging
@@ -113,7 +120,7 @@ def _publish(
     columns = names, wanted, _Stamps(names, stamps)
     seal = _seal((*columns, [str(root), str(choice_source(choice))]), results, places)
     store = open_root(path, mode="r+")
-    if not (store.attrs.get("published") and store.attrs.get("published_from") == seal):
+    if not _is_published(store, seal):
         with writing(path):
             store.attrs.update({"published": None, "published_from": seal})
             _write_blocks(store, gather_blocks(path, results, places), columns)
@@ -175,6 +182,18 @@ def _seal(columns: Sequence[_Column], results: Results, places: Int[np.ndarray, 
     for numbers in (places < 0, part, results.row[found]):
         seal.update(np.ascontiguousarray(numbers).tobytes())
     return seal.hexdigest()
+
+
+def _is_published(store: zarr.Group, seal: str) -> bool:
+    """Tell whether just that is published, and can be read."""
+    if not (store.attrs.get("published") and store.attrs.get("published_from") == seal):
+        return False
+    try:
+        read_through(store, _ARRAYS)
+        read_status(store)  # whose values cannot be any
+    except DAMAGE:
+        return False
+    return True
 
 
 def _write_blocks(
