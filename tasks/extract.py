@@ -18,12 +18,14 @@ from pose_lib.formats.images import ImageSource
 from pose_lib.formats.keypoint_store import (
     Provenance,
     Results,
-    delete_store,
     finished,
+    is_store,
     known_digests,
     open_store,
+    other_settings,
     publish,
     read_image_root,
+    remake_store,
 )
 from pose_lib.formats.locations import Location
 from pose_lib.formats.person_choice import check_choice
@@ -94,14 +96,17 @@ def plan_missing_shards(
     """Open the store and cut the images that it has no result for into shards.
 
     Images of equal content are computed once; failed ones are tried again.
+
+    Args:
+        overwrite: Delete results of other settings, and no others: the same command goes on.
     """
     origin = provenance(config)  # before anything is deleted, for weights may be lacking
-    if overwrite:
-        delete_store(store)
+    if overwrite and is_store(store) and other_settings(store, origin):
+        remake_store(store, origin)
     open_store(store, origin)
     results = finished(store)
     places = results.find(list(survey.digests.values()))
-    if not (places >= 0).any():
+    if not overwrite and not (places >= 0).any():
         _refuse_other_images(store, survey)
     final = results.final(places).tolist()
     wanted = zip(survey.digests.items(), final, strict=True)
@@ -151,7 +156,8 @@ def extract_shard(shard: Shard, source: ImageSource, store: Location, config: Ex
         shard.tried,
     )
     alone = functools.partial(load_detector, config, current_workspace().weights)
-    work_on_shard(store, images, ShardWork(detector, alone, _pace(config)))
+    work = ShardWork(detector, alone, _pace(config), provenance(config))
+    work_on_shard(store, images, work)
     return len(shard.names)
 
 

@@ -34,7 +34,9 @@ from pose_lib.formats.store_root import (
     delete_store,
     is_store,
     open_store,
+    other_settings,
     read_provenance,
+    remake_store,
 )
 
 __all__ = [
@@ -49,6 +51,7 @@ __all__ = [
     "is_store",
     "known_digests",
     "open_store",
+    "other_settings",
     "publish",
     "read_choice",
     "read_image_root",
@@ -56,5 +59,6 @@ __all__ = [
     "read_ledger",
     "read_provenance",
     "read_worst",
+    "remake_store",
     "write_shard",
 ]

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pose_lib.detectors import PersonDetector, extract_images
+from pose_lib.errors import InputError
 from pose_lib.extraction import (
     ImageResult,
     Picture,
@@ -39,8 +40,10 @@ from pose_lib.formats.store_parts import (
     part_names,
     shard_key,
 )
+from pose_lib.formats.store_root import Provenance, other_settings
 from pose_lib.keypoints import ImageStatus
 from pose_lib.ledger import Outcomes
+from pose_lib.machine import host_name
 from pose_lib.worker_processes import MOST_DEATHS, Died, Job, WorkerProcesses
 
 _MOST_TRIES = 5  # while another attempt at the same shard goes on merging
@@ -74,11 +77,13 @@ class ShardWork:
         detector: Finds the people.
         load_alone: Makes the same detector in a child process; goes there through a pipe.
         pace: How long batches are.
+        provenance: What the results depend on beside the images.
     """
 
     detector: PersonDetector
     load_alone: Callable[[], PersonDetector]
     pace: "Pace"
+    provenance: Provenance
 
 
 class Pace:
@@ -116,7 +121,7 @@ def work_on_shard(store: Location, images: Sequence[ShardImage], work: ShardWork
         images: Of different contents.
 
     Raises:
-        InputError: If the store cannot be written to.
+        InputError: If the store cannot be written to, or is for results of other settings.
     """
     for _ in range(_MOST_TRIES - 1):
         with contextlib.suppress(PartGone):
@@ -132,12 +137,25 @@ def _work(store: Location, images: Sequence[ShardImage], work: ShardWork) -> Non
     suspects = [image for image in missing if image.digest in begun]
     with contextlib.closing(_one_by_one(suspects, work)) as outcomes:
         for batch in _batches(suspects, work):
-            name = begin_part(store, key, [image.digest for image in batch])
+            name = _begin(store, key, batch, work)
             of_batch = itertools.islice(outcomes, len(batch))
             died_before = [begun[image.digest] for image in batch]
             finish_part(store, name, _outcomes(batch, of_batch, work, died_before))
     _in_batches(store, key, [image for image in missing if image.digest not in begun], work)
     _merge(store, key, [image.digest for image in images])
+
+
+def _begin(store: Location, key: str, batch: Sequence[ShardImage], work: ShardWork) -> str:
+    """Begin a part of the store, unless it is for other results than this worker would bring.
+
+    The worker may have other weights; or its run was ended and the store made anew by another one.
+    """
+    if found := other_settings(store, work.provenance):
+        raise InputError(
+            f"the worker on {host_name()} finds people by other settings than those of {store}: "
+            f"{found}; give all workers the same weights and packages"
+        )
+    return begin_part(store, key, [image.digest for image in batch])
 
 
 def _without_result(
@@ -167,7 +185,7 @@ def _in_batches(store: Location, key: str, images: Sequence[ShardImage], work: S
         while left:
             length = work.pace.length
             batch, left = left[:length], left[length:]
-            begun.append((begin_part(store, key, [image.digest for image in batch]), batch))
+            begun.append((_begin(store, key, batch, work), batch))
             yield from (image.read for image in batch)
 
     try:

@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -24,6 +25,11 @@ SCHEMA = "poselift-keypoints/1"
 FRAME = "pixels of the original image, origin top left, x right, y down"
 
 _METADATA = "zarr.json"
+
+_EMPTIED = "none, for its results are being deleted"
+"""In place of the weights' hash, which no detector has."""
+
+_MOST_TRIES = 50
 
 _NEEDS_A_PERSON = {
     errno.ENOSPC: "make room there",
@@ -66,10 +72,9 @@ def open_store(path: str | Location, provenance: Provenance) -> None:
         _create(path, provenance)
         return
     _refuse_links(path)
-    differences = list(_differences(asdict(read_provenance(path)), asdict(provenance)))
-    if differences:
+    if found := other_settings(path, provenance):
         raise InputError(
-            f"{path} holds results of another setting: {'; '.join(differences)}; "
+            f"{path} holds results of another setting: {found}; "
             "name another --store, or --overwrite this one"
         )
 
@@ -77,6 +82,21 @@ def open_store(path: str | Location, provenance: Provenance) -> None:
 def is_store(path: str | Location) -> bool:
     """Tell whether a zarr group is there, which a keypoint store is."""
     return (location(path) / _METADATA).exists()
+
+
+def remake_store(path: str | Location, provenance: Provenance) -> None:
+    """Delete all results in a store, and make it one of this provenance.
+
+    It never stops being a store: who still works for a run that has ended finds that it is not for
+    their results. Stopped half way it holds results of no provenance.
+
+    Raises:
+        InputError: If there is no keypoint store, or it cannot be written to.
+    """
+    path = location(path)
+    _empty(path)
+    with writing(path):
+        open_root(path, "r+").attrs.put(_attributes(provenance))
 
 
 def delete_store(path: str | Location) -> None:
@@ -90,23 +110,22 @@ def delete_store(path: str | Location) -> None:
     path = location(path)
     if _is_free(path):
         return
-    open_root(path)
-    try:
-        # What says that this is a store goes last.
-        entries: list[Location] = sorted(path.iterdir(), key=lambda entry: entry.name == _METADATA)
-        for entry in entries:
-            if entry.suffix != LEASE_SUFFIX:
-                _delete(entry)
+    _empty(path)
+    with writing(path):
+        (path / _METADATA).unlink()
         if not is_remote(path) and not any(path.iterdir()):
             path.rmdir()
-    except OSError as error:
-        raise InputError(f"cannot delete {path}: {error.strerror or error}") from error
 
 
 def read_provenance(path: str | Location) -> Provenance:
     """Return what the results in the store depend on."""
     attrs: dict[str, Any] = dict(open_root(path).attrs)
     return Provenance(attrs["skeleton"], attrs["weights"], attrs["config"])
+
+
+def other_settings(path: str | Location, provenance: Provenance) -> str:
+    """Tell in what the results in the store are of another provenance; empty if in nothing."""
+    return "; ".join(_differences(asdict(read_provenance(path)), asdict(provenance)))
 
 
 def open_root(path: str | Location, mode: Literal["r", "r+"] = "r") -> zarr.Group:
@@ -181,7 +200,14 @@ def _is_free(path: Location) -> bool:
 
 
 def _create(path: Location, provenance: Provenance) -> None:
-    attributes = {
+    try:
+        zarr.create_group(_zarr_place(path), attributes=_attributes(provenance))
+    except OSError as error:
+        raise InputError(f"cannot write the store {path}: {error.strerror or error}") from error
+
+
+def _attributes(provenance: Provenance) -> dict[str, Any]:
+    return {
         "schema": SCHEMA,
         **asdict(provenance),
         "joints": list(skeleton_named(provenance.skeleton).joints),
@@ -189,10 +215,20 @@ def _create(path: Location, provenance: Provenance) -> None:
         "package_version": version("poselift"),
         "published": None,
     }
+
+
+def _empty(path: Location) -> None:
+    """Delete all but what says that this is a store, and who holds it."""
+    root = open_root(path, "r+")
+    with writing(path):
+        root.attrs.update({"published": None, "weights": _EMPTIED})
+    entries: list[Location] = list(path.iterdir())
     try:
-        zarr.create_group(_zarr_place(path), attributes=attributes)
+        for entry in entries:
+            if entry.name != _METADATA and LEASE_SUFFIX not in entry.suffixes:
+                _delete(entry)
     except OSError as error:
-        raise InputError(f"cannot write the store {path}: {error.strerror or error}") from error
+        raise InputError(f"cannot delete {path}: {error.strerror or error}") from error
 
 
 def _refuse_links(path: Location) -> None:
@@ -209,9 +245,21 @@ def _delete(entry: Location) -> None:
     if not isinstance(entry, Path):
         entry.fs.rm(entry.path, recursive=True)
     elif entry.is_dir():
-        shutil.rmtree(entry)
+        _delete_folder(entry)
     else:
         entry.unlink()
+
+
+def _delete_folder(folder: Path) -> None:
+    """Delete a folder, into which somebody may still be writing a last part."""
+    for _ in range(_MOST_TRIES - 1):
+        try:
+            return shutil.rmtree(folder)
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:
+                raise
+        time.sleep(0.1)
+    return shutil.rmtree(folder)
 
 
 def _differences(there: Any, here: Any, name: str = "") -> Iterator[str]:

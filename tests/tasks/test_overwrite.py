@@ -5,8 +5,9 @@ import pytest
 from pose_lib.errors import InputError
 from pose_lib.extraction import ExtractConfig
 from pose_lib.formats.keypoint_store import read_keypoints
+from pose_lib.formats.store_parts import part_names
 from pose_lib.openpose.config import OpenPoseConfig
-from tasks.extract import plan_missing_shards, survey_images
+from tasks.extract import extract_shard, plan_missing_shards, survey_images
 
 
 def test_a_store_is_not_overwritten_by_an_extraction_that_cannot_begin(
@@ -18,3 +19,19 @@ def test_a_store_is_not_overwritten_by_an_extraction_that_cannot_begin(
     with pytest.raises(InputError, match="weights of body_25"):
         plan_missing_shards.fn(survey, annotated_store, config, 1, overwrite=True)
     assert read_keypoints(annotated_store).n_people == before
+
+
+def test_overwriting_that_was_interrupted_goes_on_where_it_was(
+    workspace, annotated_store, tmp_path
+):
+    before = part_names(annotated_store)
+    config = ExtractConfig(openpose=OpenPoseConfig(input_height=176))
+    survey = survey_images.fn(str(tmp_path / "images"), config)
+
+    def plan():
+        return plan_missing_shards.fn(survey, annotated_store, config, 1, overwrite=True)
+
+    (shard,) = plan()
+    assert not set(before) & set(part_names(annotated_store))
+    extract_shard.fn(shard, survey.source, annotated_store, config)
+    assert plan() == []

@@ -70,7 +70,8 @@ def work_on(store, names, *, batch_length=4, batch_seconds=0.0, tried=0, read=No
         )
         for name in names
     ]
-    work_on_shard(store, images, ShardWork(load(), load, Pace(batch_length, batch_seconds)))
+    pace = Pace(batch_length, batch_seconds)
+    work_on_shard(store, images, ShardWork(load(), load, pace, PROVENANCE))
 
 
 def kill_at_work(store, names, *, after_seconds, **detector):

@@ -4,6 +4,7 @@ import random
 import signal
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from made_up_shard import (
@@ -16,12 +17,14 @@ from made_up_shard import (
     work_on,
 )
 
+from pose_lib.errors import InputError
 from pose_lib.formats.keypoint_store import (
     finished,
     open_store,
     publish,
     read_keypoints,
     read_ledger,
+    remake_store,
 )
 from pose_lib.formats.shard_work import Pace
 from pose_lib.formats.store_parts import begun_digests, part_names, read_part
@@ -68,6 +71,23 @@ def test_a_shard_that_is_done_is_not_worked_on_again(store, tmp_path):
     work_on(store, NAMES, log=tmp_path / "log")
     assert not (tmp_path / "log").exists()
     assert part_names(store) == parts
+
+
+def test_who_works_on_for_a_run_that_ended_leaves_nothing_in_a_store_of_other_settings(store):
+    refused = []
+
+    def straggle():
+        with pytest.raises(InputError, match="there and 'made up' here") as found:
+            work_on(store, NAMES, seconds=0.1)
+        refused.append(found)
+
+    straggler = threading.Thread(target=straggle)
+    straggler.start()
+    time.sleep(0.5)
+    remake_store(store, replace(PROVENANCE, weights="other"))
+    straggler.join()
+    assert refused
+    assert len(finished(store)) == 0
 
 
 def test_killed_at_any_moment_nothing_is_lost_doubled_or_torn(tmp_path):
