@@ -61,12 +61,16 @@ def session_with_workers(
 
 @contextlib.contextmanager
 def _ended_like_ctrl_c(*signals: signal.Signals) -> Iterator[None]:
-    """Have the signals end the block by an exception, so that nothing is left behind."""
+    """Have the signals end the block by an exception, so that nothing is left behind.
+
+    Those that the process ignores, as SIGHUP under ``nohup``, it still does.
+    """
 
     def end(number: int, _: Any) -> None:
         raise KeyboardInterrupt(signal.Signals(number).name)
 
-    before = {number: signal.signal(number, end) for number in signals}
+    heard = [number for number in signals if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, end) for number in heard}
     try:
         yield
     finally:
