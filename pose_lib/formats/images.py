@@ -102,7 +102,7 @@ class ImageSource:
         """Return a hash of the image's content, the same wherever and whenever it lies.
 
         A file that cannot be opened, or is larger than any picture may be, gets a hash of its
-        name: it stays what it is until it can.
+        name, which is no content's.
 
         Raises:
             UnreachableError: If the storage does not answer.
@@ -110,7 +110,7 @@ class ImageSource:
         path, frame = self._locate(name)
         try:
             if frame is None:
-                return content_digest(self._content(path))
+                return file_digest(path, max_bytes=max_content(self.max_pixels))
             return _hash(f"{_video_digest(path, file_stamp(path))} frame {frame}")
         except (OSError, TooManyBytesError):
             return _no_content(name)
@@ -125,14 +125,14 @@ class ImageSource:
         Args:
             stamps: Those of now, got before.
             known: Stamp and digest of names from an earlier time. Files whose stamp is still the
-                same are not read.
+                same are not read, but for those that could not be then.
         """
         stamps, known = stamps or {}, known or {}
         digests = dict.fromkeys(self.names, "")
         for name in self.names:
             stamp = stamps.get(name)
             then = known.get(name) if stamp else None
-            if then is not None and then[0] == stamp:
+            if then is not None and then[0] == stamp and then[1] != _no_content(name):
                 digests[name] = then[1]
         missing = [name for name, digest in digests.items() if not digest]
         return digests | self._of_each(self.digest, missing) if missing else digests
