@@ -47,7 +47,7 @@ class DecodeConfig:
     Source:
         Defaults of CMU's OpenPose for its COCO model (both 0.05) and of the MATLAB code of Cao
         et al. 2017 (10 points, 0.8 of them). Of 94 annotated people a joint threshold of 0.10 costs
-        OKS 0.009 against it, 0.15 0.022 and 0.02 0.019; ``docs/openpose.md`` has all settings. Of
+        OKS 0.009 against it, 0.15 0.022 and 0.02 0.019; ``docs/openpose-settings.md`` has all. Of
         74 rendered people 69 are found at OKS 0.5; 3 joints as enough for a person bring none
         more, but 2 that are none.
     """
