@@ -13,9 +13,11 @@ environment and not by a flow's parameters:
 """
 
 import contextlib
+import contextvars
 import logging
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -45,6 +47,7 @@ from flows.cluster_settings import ClusterSettings, cluster_class, read_cluster
 from flows.services import OFFLINE, QUIET
 from pose_lib.cores import usable_cores
 from pose_lib.errors import InputError, RunFailedError
+from tasks.progress import tell
 from tasks.workspace import HOME_VARIABLE, current_workspace
 
 CLUSTER_VARIABLE = "POSELIFT_CLUSTER"
@@ -78,6 +81,9 @@ RETURN_SECONDS = 120.0
 
 With Dask's own 15 s, a busy machine whose workers take longer to start loses one after the other
 for good, and in the end all."""
+
+STARVED_SECONDS = 30.0
+"""So long a run without workers keeps silent about it."""
 
 _LOOK_SECONDS = 5.0
 
@@ -135,9 +141,36 @@ def _workers() -> Iterator[str | Cluster]:
     ):
         client.run_on_scheduler(_outlast_deaths)
         client.register_plugin(_Surroundings())
-        yield running.scheduler
+        with _starvation_told(client):
+            yield running.scheduler
         with contextlib.suppress(OSError):  # if the scheduler is gone, so are its workers
             client.unregister_worker_plugin(_Surroundings.name)
+
+
+@contextlib.contextmanager
+def _starvation_told(client: Client) -> Iterator[None]:
+    """Tell people when work waits for workers, which a queue may let it do for hours."""
+    over, context = threading.Event(), contextvars.copy_context()
+    watch = (_tell_of_starvation, client, over)
+    threading.Thread(target=context.run, args=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+def _tell_of_starvation(client: Client, over: threading.Event) -> None:
+    was_starving = False
+    with contextlib.suppress(Exception):  # the scheduler is gone, which the run finds by itself
+        while not over.wait(STARVED_SECONDS):
+            is_starving = client.run_on_scheduler(_is_starving)
+            if is_starving and not was_starving:
+                tell(f"no Dask worker is there ({_place()}); the work waits until one comes")
+            was_starving = is_starving
+
+
+def _is_starving(dask_scheduler: Scheduler) -> bool:
+    return bool(dask_scheduler.tasks) and not dask_scheduler.workers
 
 
 def _place() -> str:
@@ -191,7 +224,7 @@ def _client(scheduler: str | Cluster) -> Client:
     except OSError as error:
         raise InputError(
             f"no Dask scheduler answers at {scheduler}; start one with `dask scheduler`, or name "
-            f"another place for the workers in {CLUSTER_VARIABLE}"
+            f"another place for the workers by --cluster or {CLUSTER_VARIABLE}"
         ) from error
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from distributed import Client
+from distributed import Client, LocalCluster
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+import flows.runner
 from flows.runner import (
     CLUSTER_VARIABLE,
     KEEP_MEMORY,
@@ -20,6 +21,7 @@ from flows.runner import (
 from flows.services import free_port
 from flows.session import session_with_workers
 from pose_lib.errors import InputError
+from tasks.progress import lines_to
 
 CLUSTERS = Path(__file__).parents[2] / "deployments" / "clusters"
 
@@ -117,6 +119,23 @@ def test_a_number_of_workers_that_is_none_is_refused(monkeypatch, setting):
     monkeypatch.setenv("POSELIFT_WORKERS", setting)
     with pytest.raises(InputError, match="POSELIFT_WORKERS"):
         worker_count()
+
+
+def test_work_that_no_worker_comes_for_is_told_once(monkeypatch):
+    monkeypatch.setattr(flows.runner, "STARVED_SECONDS", 0.2)
+    told = []
+    with LocalCluster(
+        n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
+    ) as scheduler:
+        monkeypatch.setenv(CLUSTER_VARIABLE, scheduler.scheduler_address)
+        with lines_to(told.append), dask_runner() as runner:
+            time.sleep(1)
+            assert told == []  # for there is no work yet
+            waiting = runner.client.submit(int)
+            time.sleep(1)
+            assert not waiting.done()
+    (line,) = told
+    assert line.startswith(f"no Dask worker is there ({scheduler.scheduler_address})")
 
 
 def test_workers_started_ahead_are_those_of_the_next_flow(monkeypatch):
