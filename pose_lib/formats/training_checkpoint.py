@@ -20,10 +20,14 @@ CHECKPOINT_SCHEMA = "poselift-checkpoint/3"
 """Of another number whenever the networks change: a training only goes on with its own."""
 CHECKPOINT, EARLIER = "checkpoint.safetensors", "checkpoint.earlier.safetensors"
 
-_DAMAGE = (OSError, SafetensorError, RuntimeError, *MISSHAPEN)  # RuntimeError: nested too deep
+_DAMAGE = (SafetensorError, RuntimeError, *MISSHAPEN)  # RuntimeError: nested too deep
 
 _NEXT = "checkpoint.next.safetensors"
 _NO_HASH = 64 * b"0"
+
+
+class UselessCheckpointError(InputError):
+    """A checkpoint is damaged or of another version, and will be so at all times."""
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
@@ -53,12 +57,15 @@ def load_checkpoints(folder: Path, tell: Callable[[str], None]) -> Iterator[Chec
 
     Args:
         tell: Called with a line about each that is damaged or of another version.
+
+    Raises:
+        InputError: If the disk does not let one be read; then none is deleted.
     """
     for name in (CHECKPOINT, EARLIER):
         if (folder / name).exists():
             try:
                 yield read_checkpoint(folder / name)
-            except InputError as error:
+            except UselessCheckpointError as error:
                 tell(str(error))
                 (folder / name).unlink()
 
@@ -67,19 +74,30 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
-        InputError: If it is damaged, or of another version of this package.
+        InputError: If it cannot be read.
+        UselessCheckpointError: If it is damaged, or of another version of this package.
     """
     try:
         content = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"cannot read {path}: {error.strerror or error}; see to that and run the same command "
+            "again, or delete the file to go on without it"
+        ) from error
+    try:
         tensors, header = load_tensors(content), _header(content)
         values = json.loads(header["values"])
         schema = values.pop("schema", None)
     except _DAMAGE as error:
-        raise InputError(f"{path} is damaged ({error}), so it is not gone on with") from error
+        raise UselessCheckpointError(
+            f"{path} is damaged ({error}), so it is not gone on with"
+        ) from error
     if schema != CHECKPOINT_SCHEMA:
-        raise InputError(f"{path} is no {CHECKPOINT_SCHEMA}, so it is not gone on with")
+        raise UselessCheckpointError(f"{path} is no {CHECKPOINT_SCHEMA}, so it is not gone on with")
     if header.get("sha256") != _hash(content, header):
-        raise InputError(f"{path} is damaged (its hash is another), so it is not gone on with")
+        raise UselessCheckpointError(
+            f"{path} is damaged (its hash is another), so it is not gone on with"
+        )
     return Checkpoint(tensors, values)
 
 

@@ -62,6 +62,13 @@ def test_of_a_file_with_one_other_bit_the_earlier_one_is_used(tmp_path, place):
     assert _steps(tmp_path) == [3, 1]  # the damaged one is not kept in place of a whole one
 
 
+def test_a_file_that_the_disk_does_not_let_be_read_is_kept(tmp_path):
+    (tmp_path / CHECKPOINT).mkdir()  # which fails to be read for everybody
+    with pytest.raises(InputError, match="cannot read"):
+        _steps(tmp_path)
+    assert (tmp_path / CHECKPOINT).exists()
+
+
 @pytest.mark.parametrize("length", [0, 5, 200, -1])
 def test_of_a_half_written_file_the_earlier_one_is_used(tmp_path, length):
     for step in (1, 2):
