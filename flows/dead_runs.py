@@ -54,7 +54,7 @@ def noted_runs(folder: Path) -> Iterator[None]:
 def crash_dead_runs(folder: Path) -> None:
     """Set the runs noted by processes that are gone to Crashed, with what belongs to them."""
     notes = [note for note in folder.glob(f"{machine_id()}.*.*") if _is_left_over(note)]
-    if runs := {UUID(line) for note in notes for line in note.read_text().split("\n")[:-1]}:
+    if runs := {run for note in notes for run in _runs_in(note)}:
         _crash(runs)
     for note in notes:
         note.unlink(missing_ok=True)
@@ -79,6 +79,14 @@ class _Noter(logging.Handler):
 def _is_left_over(note: Path) -> bool:
     _, pid, start = note.name.split(".")
     return process_start(int(pid)) != start
+
+
+def _runs_in(note: Path) -> Iterator[UUID]:
+    """Yield the runs that are noted, but for those of which a death has torn the line."""
+    with contextlib.suppress(FileNotFoundError):  # another process, which starts too, was quicker
+        for line in note.read_text(errors="replace").split("\n"):
+            with contextlib.suppress(ValueError):
+                yield UUID(line)
 
 
 def _crash(runs: Set[UUID]) -> None:
