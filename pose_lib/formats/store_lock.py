@@ -83,6 +83,8 @@ class Holder:
         for name, kind in _KINDS.items():
             if not isinstance(getattr(self, name), kind):
                 raise TypeError(f"{name} of a lease must be {kind}, got {getattr(self, name)!r}")
+        if not all(0 <= at < _NO_TIME for at in (self.since, self.renewed)):
+            raise ValueError(f"no Unix times: {self.since} and {self.renewed}")
 
     def __str__(self) -> str:
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
@@ -93,6 +95,8 @@ class Holder:
             f"last sign of life {ago:.0f} s ago)"
         )
 
+
+_NO_TIME = 1 << 37  # in some thousand years
 
 _KINDS = {
     **dict.fromkeys(("doing", "host", "machine", "started", "token"), str),

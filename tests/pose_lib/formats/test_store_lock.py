@@ -27,6 +27,9 @@ from pose_lib.formats.store_lock import (
 
 PROVENANCE = Provenance("COCO_18", "0" * 64)
 QUICK = Pace(renew=0.1, dead=0.6, look=0.02)
+NO_TIME = (
+    b'{"doing": "", "host": "", "machine": "", "pid": 1, "started": "", "renewed": 0, "since": %s}'
+)
 HOLD = """
 import sys, time
 from pose_lib.formats.locations import location
@@ -214,7 +217,18 @@ def test_only_one_of_many_who_come_at_once_gets_the_store(store):
 
 
 @pytest.mark.parametrize(
-    "damage", [b"", b"{", b"[]", b'{"pid": 1}', b"\xff", b"[" * 100_000, b"null"]
+    "damage",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"pid": 1}',
+        b"\xff",
+        b"[" * 100_000,
+        b"null",
+        NO_TIME % b"NaN",
+        NO_TIME % b"1e300",
+    ],
 )
 def test_a_damaged_lease_holds_the_store_for_as_long_as_a_silent_holder(tmp_path, damage):
     (tmp_path / "1.lease").write_bytes(damage)
