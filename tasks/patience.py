@@ -9,6 +9,7 @@ import httpx
 from prefect.client.schemas.objects import State, TaskRun
 
 from pose_lib.errors import InputError
+from pose_lib.formats.store_lock import LeaseLostError
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
@@ -23,7 +24,7 @@ _TRIES_OF_ANYTHING = 2
 def may_pass(task: Any, run: TaskRun, state: State[Any]) -> bool:  # noqa: ARG001 - Prefect's form
     """Tell whether the failure could be gone at the next try."""
     error = state.result(raise_on_failure=False)
-    if isinstance(error, InputError):
+    if isinstance(error, InputError | LeaseLostError):
         return False
     return run.run_count <= _TRIES_OF_ANYTHING or is_unreachable(error)
 

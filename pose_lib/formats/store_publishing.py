@@ -1,10 +1,11 @@
 """Assembling what readers of a keypoint store see, from its finished parts."""
 
+import contextlib
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import zarr
@@ -25,6 +26,7 @@ from pose_lib.formats.locations import Location, is_remote, location
 from pose_lib.formats.part_gathering import gather_blocks, merge_parts
 from pose_lib.formats.person_choice import apply_choice, check_choice, choice_record, choice_source
 from pose_lib.formats.published_store import ledger_in, read_keypoints
+from pose_lib.formats.store_lock import LeaseLostError
 from pose_lib.formats.store_parts import (
     PartGone,
     Results,
@@ -77,6 +79,7 @@ def publish(
     Raises:
         InputError: If the annotations to choose by cannot be read, or are about other images, or
             the store cannot be written to.
+        LeaseLostError: If another run publishes at the same time.
     """
     check_choice(choice, names)
     for _ in range(_MOST_TRIES - 1):
@@ -95,9 +98,9 @@ def choose_again(path: str | Location, choice: PersonChoice) -> Keypoints:
     """
     keypoints = apply_choice(read_keypoints(path), choice)
     store = open_root(path, mode="r+")
-    with writing(path):
-        store.attrs.update({"published": None, "published_from": None})
-        _finish_publishing(store, keypoints.chosen, choice)
+    with _publishing(path, store, seal=None) as attributes:
+        write_chosen(store, keypoints.chosen)
+        attributes["person_choice"] = choice_record(keypoints.chosen, choice)
     return keypoints
 
 
@@ -121,11 +124,12 @@ def _publish(
     seal = _seal((*columns, [str(root), str(choice_source(choice))]), results, places)
     store = open_root(path, mode="r+")
     if not _is_published(store, seal):
-        with writing(path):
-            store.attrs.update({"published": None, "published_from": seal})
+        with _publishing(path, store, seal) as attributes:
             _write_blocks(store, gather_blocks(path, results, places), columns)
-            store.attrs["root"] = str(root) if root else None
-            _finish_publishing(store, _chosen(store, choice), choice)
+            chosen = _chosen(store, choice)
+            write_chosen(store, chosen)
+            attributes["root"] = str(root) if root else None
+            attributes["person_choice"] = choice_record(chosen, choice)
     for name in set(part_names(path)) - _parts_of(results, places):
         delete_part(path, name)
     _remove_torn_files(path)
@@ -184,6 +188,34 @@ def _seal(columns: Sequence[_Column], results: Results, places: Int[np.ndarray, 
     return seal.hexdigest()
 
 
+@contextlib.contextmanager
+def _publishing(
+    path: str | Location, store: zarr.Group, seal: str | None
+) -> Iterator[dict[str, Any]]:
+    """Mark the store as incomplete for the block, and at its end, last, as published.
+
+    Yields:
+        More attributes to be set at the end: any write of them would hide another run's.
+
+    Raises:
+        LeaseLostError: If another run wrote to it meanwhile: then it stays incomplete, for no one
+            can tell what of the arrays is whose.
+    """
+    token = uuid.uuid4().hex
+    with writing(path):
+        store.attrs.update({"published": None, "published_from": token})
+        attributes: dict[str, Any] = {}
+        yield attributes
+        now = open_root(path, mode="r+")
+        if now.attrs.get("published_from") != token:
+            now.attrs.update({"published": None, "published_from": None})
+            raise LeaseLostError(
+                f"another run published {path} while this one did, which gave no sign of life; "
+                "nothing that was computed is lost: run the same command again"
+            )
+        store.attrs.update(attributes | {"published": token, "published_from": seal})
+
+
 def _is_published(store: zarr.Group, seal: str) -> bool:
     """Tell whether just that is published, and can be read."""
     if not (store.attrs.get("published") and store.attrs.get("published_from") == seal):
@@ -223,12 +255,3 @@ def _chosen(store: zarr.Group, choice: PersonChoice) -> Bool[np.ndarray, "person
     if choice.rule == EVERYBODY.rule:  # without loading them
         return np.ones(len(read_array(store, "people/score")), bool)
     return apply_choice(read_arrays(store, skeleton_of(store)), choice).chosen
-
-
-def _finish_publishing(
-    store: zarr.Group, chosen: Bool[np.ndarray, "person"], choice: PersonChoice
-) -> None:
-    """Write who is chosen, why, and last that all is there."""
-    write_chosen(store, chosen)
-    store.attrs["person_choice"] = choice_record(chosen, choice)
-    store.attrs["published"] = uuid.uuid4().hex
