@@ -24,6 +24,8 @@ MAX_TOML_BYTES = 1 << 18
 """A config has a few kB. Python's parser takes a time and memory quadratic in some files."""
 MAX_TOML_DOTS = 64
 """On one line. For a key of n parts the parser keeps n²/2 names; ours have three parts."""
+TOML_INTEGER_BITS = 63
+"""As the format promises. Python's parser takes hexadecimal ones that it cannot print."""
 MAX_TEXT_BYTES = 1 << 20
 """A list of joints has some hundred bytes."""
 
@@ -136,4 +138,14 @@ def read_toml(path: Location, what: str) -> dict[str, Any]:
         if line.count(".") > MAX_TOML_DOTS:
             raise InputError(f"{path}, line {number}: more than {MAX_TOML_DOTS} dots in one line")
     with reading(path, what):
-        return tomllib.loads(text)
+        table = tomllib.loads(text)
+        _refuse_long_integers(table)
+    return table
+
+
+def _refuse_long_integers(value: Any) -> None:
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            _refuse_long_integers(inner)
+    elif isinstance(value, int) and value.bit_length() > TOML_INTEGER_BITS:
+        raise ValueError(f"a number of {value.bit_length()} bits is far too large")

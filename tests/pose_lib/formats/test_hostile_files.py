@@ -37,6 +37,7 @@ from pose_lib.formats.mpii import read_mpii_release
 from pose_lib.formats.numpy_files import FREELY_UNPACKED_BYTES, array_in, read_npy, read_npz
 from pose_lib.formats.openpose_json import read_openpose
 from pose_lib.formats.reading import MAX_TOML_BYTES, read_toml
+from pose_lib.formats.sigmas import read_sigmas
 from pose_lib.lifting.config import TrainConfig
 from tools.fuzz_targets import targets
 
@@ -197,6 +198,14 @@ def test_toml_of_any_shape_is_refused_in_one_line_and_at_once(text, tmp_path):
     assert time.process_time() - start < 5
     assert str(raised.value).isprintable()
     assert len(str(raised.value)) < 2100
+
+
+@pytest.mark.parametrize("value", ["0x" + "f" * 5000, "[[{a = -18446744073709551616}]]"])
+def test_toml_of_longer_numbers_than_it_promises_is_refused(value, tmp_path):
+    path = tmp_path / "a.toml"
+    path.write_text(f"wrist = {value}")
+    with pytest.raises(InputError, match=r"a\.toml: a number of .* bits is far too large"):
+        read_sigmas(path)
 
 
 def test_toml_with_dots_in_values_and_remarks_is_read(tmp_path):
