@@ -61,7 +61,10 @@ def judge(store: Location, undisturbed: Content, expected: Iterable[str] = ()) -
     """
     here = read_content(store)
     aside = set(expected)
-    rows, other = _rows(here, aside), _rows(undisturbed, aside)
+    other = _rows(undisturbed, aside)
+    if not here.arrays:
+        return Verdict(lost=frozenset(other), faults=("nothing is published",))
+    rows = _rows(here, aside)
     names = Counter(here.arrays["images/filename"].tolist())
     doubled = {name for name, count in names.items() if count > 1}
     doubled |= {
@@ -122,8 +125,8 @@ def _rows(content: Content, aside: set[str]) -> dict[str, tuple[Any, ...]]:
 
 def _arrays(root: zarr.Group, names: Iterable[str]) -> Iterator[tuple[str, np.ndarray]]:
     for name in names:
-        group: Any = root[name]
-        for array_name, array in group.arrays():
+        group: Any = root.get(name)
+        for array_name, array in () if group is None else group.arrays():
             yield f"{name}/{array_name}", np.asarray(array[:])
 
 
