@@ -79,6 +79,11 @@ def read_cluster(path: Path) -> ClusterSettings:
     Raises:
         InputError: If the file is missing or no TOML, or a setting is unknown or of a wrong kind.
     """
+    if not path.is_file():
+        raise InputError(
+            f"there is no cluster {str(path)!r}: name `local`, a scheduler's address such as "
+            "tcp://10.0.0.7:8786, or a TOML file as in deployments/clusters"
+        )
     return read_config(path, ClusterSettings)
 
 

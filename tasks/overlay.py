@@ -1,7 +1,7 @@
 """Drawing skeletons over the images, as a Prefect task."""
 
 from collections.abc import Iterator
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from prefect import task
 
@@ -23,6 +23,8 @@ from tasks.patience import PATIENT
 @task(name="check-overlays", **UNHASHED)
 def check_overlays(source: ImageSource, folder: Location) -> None:
     """Refuse a folder in which overlays would replace the images, or other files not ours."""
+    if isinstance(folder, Path) and folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; name a folder for the overlays")
     if folder.resolve() == source.root:
         raise InputError(f"overlays in {folder} would replace the images; name another folder")
     there = set(files_under(folder))

@@ -13,7 +13,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 
 from pose_lib.errors import InputError
-from pose_lib.formats.lifter_folder import bundled_lifter, load_lifter
+from pose_lib.formats.lifter_folder import DESCRIPTION, bundled_lifter, load_lifter
 from pose_lib.lifting.lifter import Lifter
 from pose_lib.skeleton import BODY_15
 from tasks.tracking import connect, download
@@ -96,6 +96,11 @@ def fetch_lifter(uri: str) -> Lifter:
     if uri == BUNDLED:
         return bundled_lifter()
     if not uri.startswith(("models:/", "runs:/")):
+        if not (Path(uri) / DESCRIPTION).is_file():
+            raise InputError(
+                f"there is no lifter at {uri!r}: give `bundled`, a lifter's folder (with "
+                f"{DESCRIPTION}), or MLflow's models:/{MODEL}@{CHAMPION}"
+            )
         return load_lifter(Path(uri))
     with tempfile.TemporaryDirectory() as folder:
         return load_lifter(download(uri, Path(folder)) / "artifacts" / "lifter")
