@@ -71,7 +71,7 @@ def _nothing_found(source: str | Location) -> str:
     kinds = ", ".join(IMAGE_SUFFIXES)
     either = ", ".join(IMAGE_SUFFIXES + VIDEO_SUFFIXES)
     if path.is_dir():
-        return f"no image in {source}: files that end in {kinds} count (name a video by itself)"
+        return f"no image in {source}: images end in {kinds}; of a video give the file"
     if path.suffix.lower() == ".txt" and path.exists():
         return f"the list {source} names no image: it has a path on each line"
     if path.exists():

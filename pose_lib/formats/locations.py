@@ -110,9 +110,11 @@ def check_storage(path: Location) -> None:
         with plain_errors(path):
             hasty.fs.info(path.drive)
     except FileNotFoundError as error:
-        raise InputError(f"there is no bucket {bucket}; make it, or mind the name") from error
+        raise InputError(f"there is no bucket {bucket}; make it, or correct the name") from error
     except (PermissionError, UnreachableError) as error:
-        raise InputError(f"{error}; mind the address and the keys that are set") from error
+        raise InputError(
+            f"{error}; check the address, and the keys in the environment (docs/remote.md)"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -162,7 +164,10 @@ def _require_package(kind: str) -> None:
     try:
         fsspec.get_filesystem_class(kind)
     except ValueError as error:
-        raise InputError(f"{kind}:// is no kind of storage that is known here") from error
+        raise InputError(
+            f"{kind}:// is no known kind of storage; there are s3://, gs://, abfs:// and others "
+            "that fsspec knows"
+        ) from error
     except ImportError as error:
         raise InputError(
             f"{kind}:// needs a package that is not installed: {_how(kind)}"

@@ -139,7 +139,7 @@ def test_wrong_keys_are_one_clear_line_that_does_not_tell_them(server, poselift,
         location(PHOTOS).fs.clear_instance_cache()
     assert ended.status == 2
     assert ended.err.count("\n") == 1
-    assert "mind the address and the keys" in ended.err
+    assert "check the address, and the keys" in ended.err
     assert SECRET not in ended.err
 
 

@@ -37,7 +37,7 @@ def test_what_other_processes_wrote_is_seen_at_once():
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("nowhere://photos", "nowhere:// is no kind of storage that is known here"),
+        ("nowhere://photos", "nowhere:// is no known kind of storage"),
         ("sftp://me:geheim@host/photos", r"sftp://\.\.\.@host holds a password"),
     ],
 )
