@@ -34,7 +34,9 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
-    help="Photographs in; OpenPose keypoints, a GAN that learned depth from 2D alone, 3D out.",
+    help="Find people in photographs with OpenPose and lift them to 3D, by a network that learned "
+    "depth from 2D poses alone.\n\nTo begin: `poselift demo`, or `poselift lift photo.jpg --out "
+    "lifted`. Each command has --help.",
 )
 for command in (
     *(pipeline.demo, pipeline.run, pipeline.extract, pipeline.export),
@@ -70,7 +72,7 @@ def main() -> None:
     except RunFailedError as error:
         _end(str(error), FAILED)
     except typer.TyperException as error:
-        _end(error.format_message(), error.exit_code)
+        _end_usage(error)
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
     except Exception as error:
@@ -93,6 +95,19 @@ def _comes_of_ctrl_c(error: BaseException) -> bool:
         or KeyboardInterrupt.__name__ in str(error)
         or (before is not None and _comes_of_ctrl_c(before))
     )
+
+
+def _end_usage(error: typer.TyperException) -> NoReturn:
+    """Tell in one line what is wrong with the command line, and which help tells more."""
+    text = error.format_message()
+    if text.startswith("Usage:"):  # the help of a group that is named without a command of it
+        print(text, file=sys.stderr)
+        sys.exit(error.exit_code)
+    message = " ".join(text.split()).removesuffix(".")
+    context = getattr(error, "ctx", None)
+    if context is not None and not message.startswith("Invalid value"):  # which says it all
+        message += f"; see `{context.command_path} --help`"
+    _end(message, error.exit_code)
 
 
 def _end_interrupted() -> NoReturn:

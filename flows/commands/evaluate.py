@@ -61,12 +61,17 @@ def evaluate_keypoints(
     sigmas: Annotated[
         Path | None,
         typer.Option(
-            help="Sigmas of the OKS, `wrist = 0.062`; COCO's by default.", metavar="F.toml"
+            help="Sigmas of the OKS by joint, such as `wrist = 0.062`; COCO's by default.",
+            metavar="F.toml",
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Score the people in a store against annotations: PCKh@0.5 and OKS-AP, with a report."""
+    """Score a store's people against annotations.
+
+    PCKh@0.5 for MPII's annotations, OKS and average precision for COCO's; with a report that shows
+    the worst pictures.
+    """
     with session():
         from flows.evaluate import evaluate_keypoints as evaluate
 
@@ -103,7 +108,10 @@ def evaluate_lifter(
     predictions: Predictions = None,
     as_json: Json = False,
 ) -> None:
-    """Score a lifter against 3D truth: PA-MPJPE without reflection and more, in mm."""
+    """Score a lifter against 3D truth.
+
+    PA-MPJPE without reflection and other errors, in mm.
+    """
     from tasks.evaluate import score_lifter
 
     scores = score_lifter(
@@ -117,13 +125,13 @@ def evaluate_pixels(
     images: Annotated[
         str, typer.Option(help="The pictures: folder, glob or list (.txt).", metavar="DIR")
     ],
-    truth: Annotated[Path, typer.Option(help="Who is in them, in 2D and 3D.", metavar="truth.npz")],
+    truth: Annotated[Path, typer.Option(help="Who is in them, in 2D and 3D.", metavar="F.npz")],
     model: Model = "bundled",
     store: Annotated[
         Path | None,
         typer.Option(
-            help="Where to keep the keypoints, to score other lifters at once; not kept by "
-            "default.",
+            help="Store to keep the keypoints in, so that the next lifter is scored without a new "
+            "search; not kept by default.",
             metavar="S.zarr",
         ),
     ] = None,
@@ -142,7 +150,10 @@ def evaluate_pixels(
     cluster: Cluster = None,
     as_json: Json = False,
 ) -> None:
-    """Score OpenPose and a lifter together, from pictures whose people are known in 3D."""
+    """Score OpenPose and a lifter together.
+
+    Needs pictures whose people are known in 2D and 3D.
+    """
     from pose_lib.formats.picture_truth import read_picture_truth
 
     settings = pipeline_settings(config).extract

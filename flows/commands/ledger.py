@@ -38,16 +38,20 @@ def status(
     store: Store,
     as_json: Json = False,
     failed: Annotated[
-        bool, typer.Option(help="List the images that gave nothing, one a line, and why.")
+        bool,
+        typer.Option(
+            "--failed",
+            help="List the unreadable and failed images, one a line: name, status, reason.",
+        ),
     ] = False,
     table: Annotated[
         Path | None,
-        typer.Option("--csv", help="Write a row for every image there.", metavar="FILE"),
+        typer.Option("--csv", help="Write a table of all images to this file.", metavar="FILE"),
     ] = None,
 ) -> None:
-    """Show what became of every image: counts by status, reasons, what it took.
+    """Show what became of every image, and why.
 
-    While a run goes on: how far it is, and who it is.
+    While a run writes to the store: how far it is, and which process on which machine it is.
     """
     from pose_lib.formats.store_status import read_status
 
@@ -58,7 +62,7 @@ def status(
         print(json.dumps(_as_json(found)))
     elif failed:
         _list_faults(found, store)
-    else:
+    elif table is None:
         _show(found, store)
 
 
@@ -77,9 +81,10 @@ def retry(
     cluster: Cluster = None,
     as_json: Json = False,
 ) -> None:
-    """Try the unreadable and failed images of a store again, with its settings, and no other.
+    """Try the unreadable and failed images of a store again.
 
-    Other settings than the store's may come from a file, such as a higher limit on pixels.
+    No other image is looked at. Settings are the store's; --config may change those that are no
+    part of its identity, such as the limit on pixels.
     """
     from tasks.retry import recorded_settings
 
@@ -210,6 +215,7 @@ def _write_csv(found: "StoreStatus", file: Path, store: "Location") -> None:
     if found.ledger is None:
         raise InputError(f"{store} is not published yet; there is no table to write to {file}")
     write_whole(file.absolute(), ledger_csv(found.ledger).encode())
+    say(f"{found.ledger.n_images} images written to {file}")
 
 
 def _show_retried(retried: "Retried", store: "Location") -> None:

@@ -8,7 +8,9 @@ import typer
 from flows.commands.options import Json
 from flows.console import show_table
 
-models_app = typer.Typer(no_args_is_help=True, help="The registered lifters.")
+models_app = typer.Typer(
+    no_args_is_help=True, help="List the registered lifters, or choose the champion."
+)
 
 
 @models_app.command("list")
@@ -25,7 +27,11 @@ def list_models(as_json: Json = False) -> None:
 
 
 @models_app.command()
-def promote(version: Annotated[int, typer.Argument(help="Version number.")]) -> None:
+def promote(
+    version: Annotated[
+        int, typer.Argument(help="Its number, as `poselift models list` shows it.", metavar="N")
+    ],
+) -> None:
     """Make a version the champion."""
     from tasks.registry import promote as promote_version
 

@@ -14,17 +14,26 @@ if TYPE_CHECKING:
 
 
 def mpii(
-    file: Annotated[Path, typer.Argument(help="mpii_human_pose_v1_u12_1.mat.", metavar="FILE.mat")],
+    file: Annotated[
+        Path, typer.Argument(help="MPII's mpii_human_pose_v1_u12_1.mat.", metavar="FILE.mat")
+    ],
     images: Annotated[
-        Path | None, typer.Option(help="Folder of the images, to see which are missing.")
+        Path | None,
+        typer.Option(help="Folder of the images, to see which are missing.", metavar="DIR"),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for audit.json and lists of images for `poselift extract`."),
+        typer.Option(
+            help="Folder for audit.json and lists of images for `poselift extract`.", metavar="DIR"
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Audit MPII's annotations: who is kept, who is not and why, by train, test and company."""
+    """Show what MPII's annotations hold.
+
+    Counts images and people, who is kept and who is not and why: for training and testing, and by
+    how near the people of a picture stand to each other.
+    """
     from pose_lib.formats.images import image_sizes
     from pose_lib.formats.mpii import read_mpii_release
     from pose_lib.formats.mpii_audit import audit_table, write_audit
@@ -61,7 +70,7 @@ def choose(
         str,
         typer.Option(
             "--choose",
-            help="Who is used further on: all, largest, score, central or annotated.",
+            help="Who in each image is used further on: all, largest, score, central or annotated.",
             metavar="RULE",
         ),
     ],
@@ -69,9 +78,10 @@ def choose(
     wait: Wait = None,
     as_json: Json = False,
 ) -> None:
-    """Choose anew among the people of a store; exports, training and lifting go by it.
+    """Choose who of the people found is used further on.
 
-    Nobody is lost: choose again at any time, without the images.
+    Exports, training and lifting use the chosen people. All stay in the store: choose again at
+    any time, without the images.
     """
     from pose_lib.extraction import ExtractConfig
     from pose_lib.formats.keypoint_store import choose_again, read_choice
@@ -89,4 +99,6 @@ def choose(
     if as_json:
         print(json.dumps(record))
     else:
-        show_summary(f"{store}", {name: value for name, value in record.items() if value})
+        chosen = f"{record['chosen']} of {record['of']} people"
+        known = {name: value for name, value in record.items() if value and name != "of"}
+        show_summary(f"{store}", known | {"chosen": chosen})

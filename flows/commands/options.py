@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from pose_lib.person_choice import PersonChoice
 
 
+def not_empty(text: str) -> str:
+    """Refuse an empty text, which would name the current folder: that of a variable not set."""
+    if not text.strip():
+        raise typer.BadParameter("it is empty; name a file or folder, or `.` for this folder")
+    return text
+
+
 def place(text: str) -> "Location":
     """Return the path that a text names, here or at a URL whose storage answers.
 
@@ -23,7 +30,7 @@ def place(text: str) -> "Location":
     from pose_lib.formats.locations import check_storage, location
 
     try:
-        path = location(text)
+        path = location(not_empty(str(text)))  # a default is a path already
         check_storage(path)
     except InputError as error:  # a ValueError, of which Typer would tell the text alone
         raise typer.BadParameter(str(error)) from error
@@ -34,14 +41,16 @@ def local_place(text: str) -> Path:
     """Return the path that a text names on this machine."""
     if "://" in str(text):
         raise typer.BadParameter(f"{text} must be a folder of this machine, not a URL")
-    return Path(text).absolute()
+    return Path(not_empty(str(text))).absolute()
 
 
 Images = Annotated[
     str,
     typer.Argument(
         help="Folder (searched to all depths), glob pattern, list of images (.txt), image or "
-        "video; or a URL of these, such as s3://bucket/photos."
+        "video; or a URL of these, such as s3://bucket/photos.",
+        metavar="IMAGES",
+        callback=not_empty,
     ),
 ]
 Store = Annotated[
@@ -56,35 +65,51 @@ LocalOut = Annotated[
 Data = Annotated[
     list[Path],
     typer.Argument(
-        help="Stores, folders of npy pairs or OpenPose JSON, MPII .mat or .npz.", parser=place
+        help="2D poses: keypoint stores, folders that `poselift export` or OpenPose wrote (npy, "
+        "JSON), MPII annotations (.mat, .npz).",
+        metavar="DATA...",
+        parser=place,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
 ConfigFile = Annotated[
     Path | None,
-    typer.Option("--config", help="TOML settings; `poselift config` prints all.", metavar="F.toml"),
+    typer.Option(
+        "--config",
+        help="File of settings; `poselift config` prints one with all of them.",
+        metavar="F.toml",
+    ),
 ]
 Workers = Annotated[
     int | None,
     typer.Option(
-        min=1, help="Local worker processes; by default one per core, or one where there is a GPU."
+        min=1,
+        help="Worker processes on this machine; by default one per core, or one where there is a "
+        "GPU.",
+        metavar="N",
     ),
 ]
 Cluster = Annotated[
     str | None,
     typer.Option(
-        help="Where workers run: `local`, a Dask scheduler's address, or a TOML file as in "
-        "deployments/clusters; $POSELIFT_CLUSTER, else local.",
+        help="Where workers run: `local`, a Dask scheduler's address such as tcp://10.0.0.7:8786, "
+        "or a TOML file as in deployments/clusters; by default $POSELIFT_CLUSTER, else local.",
         metavar="PLACE",
     ),
 ]
 InputHeight = Annotated[
-    int | None, typer.Option(help="Height images are scaled to for OpenPose; 368 by default.")
+    int | None,
+    typer.Option(
+        help="Height in pixels to which images are scaled for OpenPose, a multiple of 16; 368 by "
+        "default.",
+        metavar="PIXELS",
+    ),
 ]
 Choose = Annotated[
     str | None,
     typer.Option(
-        help="Who in each image is used further on: all, largest, score, central or annotated.",
+        help="Who in each image is used further on: all (the default), largest, score, central or "
+        "annotated.",
         metavar="RULE",
     ),
 ]
@@ -97,15 +122,20 @@ Annotations = Annotated[
     ),
 ]
 Overwrite = Annotated[
-    bool, typer.Option(help="Delete keypoints made with other settings instead of refusing.")
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Delete a store that was made with other settings and begin anew; by default it is "
+        "kept and the command refuses.",
+    ),
 ]
 MaxFailedShare = Annotated[
     float | None,
     typer.Option(
         min=0,
         max=1,
-        help="Share of images that may be unreadable or failed; 0.05 by default. Above it the run "
-        "fails, and keeps what it has.",
+        help="Share of images that may be unreadable or failed, 0 to 1; 0.05 by default. Above it "
+        "the command ends with status 1; all results are kept.",
         metavar="SHARE",
     ),
 ]
@@ -113,15 +143,31 @@ Wait = Annotated[
     float | None,
     typer.Option(
         min=0,
-        help="Seconds to wait where another run holds the store; 600 by default, 0 for not at all.",
+        help="Seconds to wait while another run writes to the store; 600 by default, 0 to give up "
+        "at once.",
         metavar="SECONDS",
     ),
 ]
 Model = Annotated[
-    str, typer.Option(help="`bundled`, a lifter's folder, or models:/pose-lifter@champion.")
+    str,
+    typer.Option(
+        help="The lifter: `bundled`, a lifter's folder, or MLflow's models:/pose-lifter@champion.",
+        metavar="URI",
+    ),
 ]
-NPeople = Annotated[int | None, typer.Option("--people", min=0, help="People to draw in 3D.")]
-Seed = Annotated[int | None, typer.Option(help="Seed of the training; 0 by default.")]
+NPeople = Annotated[
+    int | None,
+    typer.Option(
+        "--people",
+        min=0,
+        help="How many people to draw, the most complete first; 12 by default. All are lifted.",
+        metavar="N",
+        show_default=False,
+    ),
+]
+Seed = Annotated[
+    int | None, typer.Option(help="Seed of the training; 0 by default.", metavar="N", min=0)
+]
 
 
 def pipeline_settings(

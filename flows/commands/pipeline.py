@@ -27,6 +27,7 @@ from flows.commands.options import (
     Store,
     Wait,
     Workers,
+    not_empty,
     pipeline_settings,
     place,
 )
@@ -36,6 +37,9 @@ from tasks.workspace import DEFAULT_HOME, current_workspace
 
 if TYPE_CHECKING:
     from flows.pipeline import PipelineResult
+    from tasks.render import Rendered
+
+POSES_3D = "poses3d.npz"
 
 
 class Export(StrEnum):
@@ -48,7 +52,11 @@ class Export(StrEnum):
 
 
 def demo(out: Out = Path("poselift-demo"), as_json: Json = False) -> None:
-    """Run the whole pipeline on the bundled sample: no arguments, a few minutes."""
+    """Try the whole pipeline on the bundled sample.
+
+    It needs no data and takes a few minutes: people are found in 16 images, a small lifter is
+    trained, and what it makes of them is drawn.
+    """
     with session_with_workers():
         from flows.demo import demo_config, demo_images
         from flows.pipeline import pose_pipeline
@@ -82,10 +90,12 @@ def run(
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Extract, export, train, register and render: photographs in, 3D poses out.
+    """Go all the way from photographs to 3D poses.
 
-    Training needs 100 people with all joints found; give more 2D poses with --train-on, or use
-    `poselift lift` for a few photographs. A half-finished run in the same folder goes on.
+    Finds the people, exports them, trains a lifter on them, registers it in MLflow and draws the
+    3D poses. Training needs 100 people with all joints found: for fewer, give more 2D poses with
+    --train-on, or use `poselift lift`, which trains nothing. Run it again to go on with a run that
+    was interrupted, or to take in new images.
     """
     settings = pipeline_settings(
         config,
@@ -128,7 +138,10 @@ def extract(
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Find the people in images with OpenPose; run again to go on or to take in new images."""
+    """Find the people in images with OpenPose.
+
+    Run it again to go on after an interruption, or to take in new, changed and removed images.
+    """
     settings = pipeline_settings(
         config,
         input_height=input_height,
@@ -154,7 +167,11 @@ def export(
     out: Out,
     as_json: Json = False,
 ) -> None:
-    """Write the people of a store in another format."""
+    """Write the people of a store in another format.
+
+    npy: keypoints.npy, filenames.npy and joints.txt. openpose: a JSON file for each image. coco:
+    coco_results.json and coco_images.json. csv: keypoints.csv, a row for each joint.
+    """
     with session():
         from flows.pipeline import export_keypoints
         from tasks.export import ExportFormat
@@ -172,10 +189,11 @@ def train(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Train the GAN and its lifter on 2D poses alone; the lifter becomes the champion.
+    """Train a lifter on 2D poses alone.
 
-    An interrupted training goes on from its checkpoint; a finished one of the same data and
-    settings is not trained again.
+    First a GAN, then the lifter that learns from it; MLflow registers it as pose-lifter with the
+    alias champion. An interrupted training goes on from its checkpoint; a finished one of the
+    same data and settings is not trained again.
     """
     settings = pipeline_settings(config, seed=seed).train
     with session():
@@ -191,6 +209,7 @@ def lift(
         typer.Argument(
             help="Photo, folder, glob, list, video, store, or OpenPose JSON (file or folder).",
             metavar="INPUT",
+            callback=not_empty,
         ),
     ],
     out: Out,
@@ -201,7 +220,10 @@ def lift(
     cluster: Cluster = None,
     as_json: Json = False,
 ) -> None:
-    """Go from photographs, or keypoints, to 3D poses with a trained lifter."""
+    """Lift photographs, a video or keypoints to 3D poses.
+
+    Uses a lifter that is trained already; nothing is trained. Results are in DIR/poses.
+    """
     from pose_lib.formats.keypoint_store import is_store
     from pose_lib.formats.openpose_json import holds_openpose
 
@@ -222,7 +244,26 @@ def lift(
             from flows.render import lift_images
 
             rendered = lift_images(source, out, model, n_people, settings)
-    show_values("3D poses", asdict(rendered), as_json)
+    _show_rendered(rendered, as_json)
+
+
+def _show_rendered(rendered: "Rendered", as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(asdict(rendered), default=str))
+        return
+    folder = rendered.folder
+    too_few = f" (too few joints; why each, by `refused` in {POSES_3D})" if rendered.refused else ""
+    show_summary(
+        "3D poses",
+        {
+            "people lifted": rendered.lifted,
+            "not lifted": f"{rendered.refused}{too_few}",
+            "drawn": rendered.shown,
+            "3D poses": folder / POSES_3D,
+            "all at a glance": folder / "overview.png",
+            "to turn by hand": folder / "viewer.html",
+        },
+    )
 
 
 def _show_result(result: "PipelineResult", out: Path, as_json: bool) -> None:
@@ -240,7 +281,8 @@ def _show_result(result: "PipelineResult", out: Path, as_json: bool) -> None:
             "GAN at its end": _counted(rounded(gan)).replace("gan_1/", ""),
             "registered": f"{trained.model_uri}, alias champion",
             "keypoints": out / "keypoints.zarr",
-            "3D pictures": out / "poses",
+            "people lifted": f"{result.rendered.lifted}, {result.rendered.refused} not",
+            "3D poses": out / "poses" / POSES_3D,
             "all at a glance": out / "poses" / "overview.png",
             "to turn by hand": out / "poses" / "viewer.html",
             "Prefect, MLflow": f"{_command()} ui   serves the pages of this run",

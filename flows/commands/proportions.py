@@ -20,19 +20,25 @@ def proportions(
     save_to: Annotated[
         Path | None,
         typer.Option(
-            help="Write the model there with what was measured, for single photos.",
+            help="Write a copy of the model there that knows these lengths; `poselift lift "
+            "--model DIR` uses them for single photographs.",
             metavar="DIR",
             parser=local_place,
         ),
     ] = None,
     about: Annotated[
-        str, typer.Option(help="Which people these are, to store; by default DATA's names.")
+        str,
+        typer.Option(
+            help="Whose lengths these are, to be kept with them; by default the names of DATA.",
+            metavar="TEXT",
+        ),
     ] = "",
     as_json: Json = False,
 ) -> None:
-    """Measure bone lengths on 2D poses of many different people, beside what a model knows.
+    """Measure bone lengths on 2D poses.
 
-    Lengths are in trunk lengths, the spine being 0.6. All data of one skeleton is one source.
+    The poses must be of many different people. Lengths are in trunk lengths, the spine being 0.6,
+    and stand beside those that the model knows. All data of one skeleton is one source.
     """
     from tasks.proportions import measure_proportions, save_with_tables
     from tasks.registry import fetch_lifter
@@ -71,7 +77,7 @@ def _show(table: "SourceTable", known: "tuple[SourceTable, ...]") -> None:
         (
             kind.replace("_", " "),
             _number(table.lengths[row]),
-            " to ".join(_number(end) for end in table.interval[row]),
+            _interval(*table.interval[row]),
             table.sightings[row],
             *(_number(of_model.lengths[row]) for of_model in known),
         )
@@ -80,10 +86,14 @@ def _show(table: "SourceTable", known: "tuple[SourceTable, ...]") -> None:
     print(f"\n{table.name}: {table.people} people\n")
     show_table(columns, rows)
     if not math.isfinite(table.error):
-        print("\nNot told to a lifter: too few people show every bone.")
+        print("\nNo lifter can use these lengths: too few people show every bone.")
         return
-    told = "told for single photos" if table.certain else "stored, but not told"
-    print(f"\nUncertain by {table.error:.1%} (told up to {LARGEST_ERROR:.1%}): {told}.")
+    use = "known to a lifter, they are used" if table.certain else "too much to be used"
+    print(f"\nUncertain by {table.error:.1%} (limit {LARGEST_ERROR:.1%}): {use} for single photos.")
+
+
+def _interval(low: float, high: float) -> str:
+    return f"{_number(low)} to {_number(high)}" if math.isfinite(low) else "-"
 
 
 def _number(length: float) -> str:

@@ -11,7 +11,10 @@ from tasks.workspace import current_workspace
 
 
 def show_config() -> None:
-    """Print a TOML file with every setting of `run`, its default and what it does."""
+    """Print every setting as a TOML file for --config.
+
+    Each has its default and says what it does. A file may hold only those to be changed.
+    """
     from flows.config import PipelineConfig
     from pose_lib.config import config_toml
 
@@ -19,10 +22,17 @@ def show_config() -> None:
 
 
 def ui(
-    prefect_port: Annotated[int, typer.Option(help="Port of the Prefect pages.")] = 4200,
-    mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow pages.")] = 5000,
+    prefect_port: Annotated[
+        int, typer.Option(help="Port of the Prefect pages.", metavar="PORT", min=1, max=65535)
+    ] = 4200,
+    mlflow_port: Annotated[
+        int, typer.Option(help="Port of the MLflow pages.", metavar="PORT", min=1, max=65535)
+    ] = 5000,
 ) -> None:
-    """Serve the Prefect and MLflow pages of this working folder until Ctrl-C."""
+    """Serve the Prefect and MLflow pages until Ctrl-C.
+
+    They show the runs of the working folder, and can be reached from this machine alone.
+    """
     from flows.services import announced, mlflow_server, prefect_server
 
     workspace = current_workspace()

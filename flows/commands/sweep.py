@@ -39,9 +39,10 @@ def sweep(
     cluster: Cluster = None,
     as_json: Json = False,
 ) -> None:
-    """Train a lifter under each variant of the settings, with several seeds, and compare them.
+    """Train variants of the lifter side by side and compare.
 
-    A sweep cut short goes on where it was; a variant added later is trained beside the others.
+    The file names variants by the settings that they change; each is trained with every seed. Run
+    it again to go on with a sweep that was cut short, or after adding a variant to the file.
     """
     from pose_lib.formats.sweep_files import read_sweep
 

@@ -16,12 +16,14 @@ from tasks.workspace import current_workspace
 if TYPE_CHECKING:
     from pose_lib.openpose.licenses import License
 
-weights_app = typer.Typer(no_args_is_help=True, help="The OpenPose models and their weights.")
+weights_app = typer.Typer(
+    no_args_is_help=True, help="List OpenPose's models, or add the weights of one."
+)
 
 
 @weights_app.command("list")
 def list_weights(as_json: Json = False) -> None:
-    """List the OpenPose models: joints, size, license, and where their weights are."""
+    """List OpenPose's models and where their weights are."""
     from pose_lib.openpose.availability import available_models
 
     folder = current_workspace().weights
@@ -60,9 +62,10 @@ def add(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check a file of weights, show its license, and convert it for use here.
+    """Add a model: check and convert its weights.
 
-    Extraction then finds the model by its name, as in `model = "body_25"` in the settings.
+    Its license is shown and must be accepted. Then choose the model by its name in the settings:
+    `model = "body_25"` under [extract.openpose].
     """
     from pose_lib.openpose.add_weights import add_weights, model_of
     from pose_lib.openpose.models import model_named

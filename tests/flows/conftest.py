@@ -73,6 +73,7 @@ def poselift(
 
     monkeypatch.setenv(HOME_VARIABLE, str(workspace.home))  # put back, whatever a command sets
     monkeypatch.setenv("POSELIFT_WORKERS", "2")
+    monkeypatch.setenv("POSELIFT_CLUSTER", "")
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: object) -> Outcome:

@@ -73,6 +73,35 @@ def test_every_command_and_option_says_what_it_does(poselift, command):
         assert option.help, f"{option.name} has no help"
 
 
+@pytest.mark.parametrize("group", [(), ("evaluate",), ("models",), ("weights",)])
+def test_a_list_of_commands_cuts_no_line_short(poselift, group):
+    assert "..." not in poselift(*group, "--help").out.split("Commands:")[1]
+
+
+@pytest.mark.parametrize("group", [(), ("evaluate",), ("models",), ("weights",)])
+def test_a_group_without_a_command_shows_its_help(poselift, group):
+    outcome = poselift(*group)
+    assert outcome.status == 2
+    assert outcome.err.strip() == poselift(*group, "--help").out.strip()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("extract", "", "--store", "new.zarr"),
+        ("extract", "pictures", "--store", ""),
+        ("lift", "", "--out", "out"),
+        ("evaluate", "keypoints", "full.zarr", "--truth", "F.json", "--out", ""),
+    ],
+)
+def test_an_empty_path_is_not_the_current_folder(poselift, materials, command):
+    before = _contents(materials)
+    outcome = poselift(*command)
+    assert outcome.status == 2
+    assert "it is empty" in _only_line(outcome.err)
+    assert _contents(materials) == before
+
+
 def test_the_printed_config_is_the_default_and_can_be_read(poselift, tmp_path):
     (tmp_path / "all.toml").write_text(poselift("config").out)
     assert read_config(tmp_path / "all.toml", PipelineConfig) == PipelineConfig()
@@ -82,6 +111,11 @@ def test_the_printed_config_is_the_default_and_can_be_read(poselift, tmp_path):
     ("command", "culprit"),
     [
         ("nonsense", "nonsense"),
+        ("status", "see `poselift status --help`"),
+        ("export full.zarr --out out", "npy, openpose, coco, csv"),
+        ("extract pictures --store new.zarr --overlays file", "file is a file"),
+        ("extract pictures --store new.zarr --cluster nowhere", "no cluster 'nowhere'"),
+        ("extract pictures --store new.zarr --cluster broken.toml", "broken.toml"),
         ("extract pictures", "--store"),
         ("extract pictures --store new.zarr --nonsense", "--nonsense"),
         ("extract pictures --store new.zarr --workers 0", "--workers"),
