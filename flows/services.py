@@ -9,6 +9,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 from pose_lib.errors import InputError
@@ -243,6 +244,8 @@ def _announced_api(workspace: Workspace) -> str | None:
 
 
 def _answers(url: str) -> bool:
-    with contextlib.suppress(OSError, ValueError), urllib.request.urlopen(url, timeout=2):
-        return True
-    return False
+    try:
+        with urllib.request.urlopen(url, timeout=2):
+            return True
+    except (OSError, ValueError, HTTPException):  # or what answers is no HTTP server
+        return False

@@ -1,9 +1,11 @@
 """Servers are started where none is configured, shared where one is, and never left behind."""
 
 import os
+import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import urllib.request
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from prefect.settings import PREFECT_API_URL, get_current_settings, temporary_se
 from flows.services import (
     LOOPBACK,
     ServerError,
+    _announced_api,
     announced,
     free_port,
     mlflow_server,
@@ -109,3 +112,19 @@ def test_the_mlflow_pages_of_a_working_folder_are_served(fresh):
 def _get(url):
     with urllib.request.urlopen(url, timeout=10) as answer:
         return answer.read().decode()
+
+
+def test_an_announcement_whose_port_is_somebody_elses_by_now_is_passed_over(tmp_path):
+    workspace = Workspace(tmp_path)
+    workspace.prefect_home.mkdir(parents=True, exist_ok=True)
+    with socket.create_server((LOOPBACK, 0)) as stranger:
+        threading.Thread(target=_greet, args=(stranger,), daemon=True).start()
+        url = f"http://{LOOPBACK}:{stranger.getsockname()[1]}/api"
+        with announced(url, workspace):
+            assert _announced_api(workspace) is None
+
+
+def _greet(stranger):
+    visitor, _ = stranger.accept()
+    with visitor:
+        visitor.sendall(b"SSH-2.0-OpenSSH\r\n")
