@@ -55,9 +55,14 @@ class Died:
     def __str__(self) -> str:
         if self.exit_status >= 0:
             return f"the process that worked on it ended with status {self.exit_status}"
-        return (
-            f"the process that worked on it was ended by {signal.Signals(-self.exit_status).name}"
-        )
+        return f"the process that worked on it was ended by {_signal_name(-self.exit_status)}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most real-time signals have none
+        return f"signal {number}"
 
 
 @dataclass(frozen=True)

@@ -197,3 +197,9 @@ def _alive(number):
         return psutil.Process(number).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def test_whatever_ended_a_process_can_be_told():
+    assert str(Died(-signal.SIGKILL)).endswith("was ended by SIGKILL")
+    assert str(Died(-40)).endswith("was ended by signal 40")
+    assert str(Died(3)).endswith("ended with status 3")
