@@ -9,6 +9,7 @@ import httpx
 from prefect.client.schemas.objects import State, TaskRun
 
 from pose_lib.errors import InputError
+from pose_lib.formats.locations import UnreachableError
 from pose_lib.formats.store_lock import LeaseLostError
 
 Arguments = ParamSpec("Arguments")
@@ -41,11 +42,13 @@ def is_unreachable(error: BaseException | None) -> bool:
     """Tell whether an error, or what it came from, says that a disk or a server is not there."""
     while error is not None:
         names = {kind.__name__ for kind in type(error).__mro__}
-        if isinstance(error, OSError | httpx.TransportError) or names & _OF_NETWORKS:
+        if isinstance(error, _UNREACHABLE) or names & _OF_NETWORKS:
             return True
         error = error.__cause__
     return False
 
+
+_UNREACHABLE = (OSError, httpx.TransportError, UnreachableError)
 
 _OF_NETWORKS = {"ConnectionError", "HTTPClientError"}
 """Of botocore, which is not always there and has errors of its own."""

@@ -28,7 +28,7 @@ from pose_lib.extraction import (
     join_results,
 )
 from pose_lib.formats.keypoint_arrays import CHUNK_ROWS
-from pose_lib.formats.locations import Location
+from pose_lib.formats.locations import Location, UnreachableError
 from pose_lib.formats.part_gathering import merge_parts
 from pose_lib.formats.store_parts import (
     PartGone,
@@ -215,14 +215,17 @@ def _one_by_one(images: Sequence[ShardImage], work: ShardWork) -> Generator[_Tri
     ) as workers:
         for image in images:
             workers.submit([image.read])
-            answers: list[ImageResult | Died] = []
+            answers: list[ImageResult | Died | UnreachableError] = []
             while not answers:
                 answers += [answer for _, answer in workers.answers()]
-            if isinstance(answers[0], Died):
-                error = ChildProcessError(answers[0])
-                yield fault_result(error, work.detector.skeleton, (0, 0), 0.0), MOST_DEATHS
-            else:
-                yield answers[0], 1
+            match answers[0]:
+                case Died() as death:
+                    error = ChildProcessError(death)
+                    yield fault_result(error, work.detector.skeleton, (0, 0), 0.0), MOST_DEATHS
+                case UnreachableError() as outage:
+                    raise outage
+                case result:
+                    yield result, 1
 
 
 @dataclass(frozen=True)
@@ -233,7 +236,14 @@ class _Alone:
 
     def __call__(self, memory: memoryview) -> Job:  # noqa: ARG002 - the form of a job
         detector = self.load()
-        return lambda read: extract_image(read, detector.detect, detector.skeleton)
+
+        def find(read: Callable[[], Picture]) -> ImageResult | UnreachableError:
+            try:
+                return extract_image(read, detector.detect, detector.skeleton)
+            except UnreachableError as outage:  # as an answer, so that it stays what it is
+                return outage
+
+        return find
 
 
 def _outcomes(

@@ -5,6 +5,8 @@ import pytest
 from prefect import flow, task
 
 from pose_lib.errors import InputError
+from pose_lib.formats.locations import UnreachableError
+from pose_lib.formats.store_lock import LeaseLostError
 from tasks.patience import DELAYS, PATIENT, patiently
 
 AT_ONCE = PATIENT | {"retry_delay_seconds": 0}
@@ -27,9 +29,9 @@ def test_a_server_that_is_away_is_waited_for_longer(api):
 def test_a_patient_function_waits_for_a_server_and_for_nothing_else(monkeypatch):
     waits = []
     monkeypatch.setattr("tasks.patience.time.sleep", waits.append)
-    answers = iter([REFUSED, OSError("reset"), "here"])
+    answers = iter([REFUSED, OSError("reset"), UnreachableError("no answer"), "here"])
     assert patiently(_answer)(answers) == "here"
-    assert waits == list(DELAYS[:2])
+    assert waits == list(DELAYS[:3])
     with pytest.raises(RuntimeError, match="blue moon"):
         patiently(_answer)(iter([ODD]))
     with pytest.raises(httpx.ConnectError):
@@ -42,8 +44,9 @@ def _answer(answers):
     return answer
 
 
-def test_bad_input_is_not_tried_again(api):
-    assert _tries(InputError("no such folder"), failures=1, expected=InputError) == 1
+@pytest.mark.parametrize("kind", [InputError, LeaseLostError])
+def test_bad_input_and_a_lost_store_are_not_tried_again(api, kind):
+    assert _tries(kind("no such folder"), failures=1, expected=kind) == 1
 
 
 def _tries(error, *, failures, expected=()):

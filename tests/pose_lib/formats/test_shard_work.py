@@ -26,8 +26,15 @@ from pose_lib.formats.keypoint_store import (
     read_ledger,
     remake_store,
 )
+from pose_lib.formats.locations import UnreachableError
 from pose_lib.formats.shard_work import Pace
-from pose_lib.formats.store_parts import begun_digests, part_names, read_part
+from pose_lib.formats.store_parts import (
+    begin_part,
+    begun_digests,
+    part_names,
+    read_part,
+    shard_key,
+)
 from pose_lib.keypoints import ImageStatus
 
 NAMES = tuple(f"{number:02}.jpg" for number in range(18))
@@ -88,6 +95,19 @@ def test_who_works_on_for_a_run_that_ended_leaves_nothing_in_a_store_of_other_se
     straggler.join()
     assert refused
     assert len(finished(store)) == 0
+
+
+def test_a_storage_that_is_away_while_images_are_done_alone_is_no_fault_of_theirs(store):
+    begin_part(store, shard_key([f"digest-{name}" for name in NAMES]), [f"digest-{NAMES[0]}"])
+    with pytest.raises(UnreachableError, match="away"):
+        work_on(store, NAMES, read=_away)
+    assert len(finished(store)) == 0
+    work_on(store, NAMES)
+    assert_right(store, NAMES)
+
+
+def _away(name):
+    raise UnreachableError(f"{name} is away")
 
 
 def test_killed_at_any_moment_nothing_is_lost_doubled_or_torn(tmp_path):
