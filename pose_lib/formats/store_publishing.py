@@ -113,13 +113,7 @@ def _publish(
     choice: PersonChoice,
 ) -> LedgerTable:
     wanted = [digests[name] for name in names]
-    results = finished(path)
-    places = results.find(wanted)
-    if len(_parts_of(results, places)) > _MOST_SHARDS:
-        # Lest many small runs pile up many small parts.
-        merged = merge_parts(path, shard_key(wanted), results, np.unique(places[places >= 0]))
-        results = finished(path, merged)
-        places = results.find(wanted)
+    results, places = _results_of(path, wanted)
     columns = names, wanted, _Stamps(names, stamps)
     seal = _seal((*columns, [str(root), str(choice_source(choice))]), results, places)
     store = open_root(path, mode="r+")
@@ -134,6 +128,19 @@ def _publish(
         delete_part(path, name)
     _remove_torn_files(path)
     return ledger_in(store, names, wanted)
+
+
+def _results_of(
+    path: str | Location, digests: Sequence[str]
+) -> tuple[Results, Int[np.ndarray, "image"]]:
+    """Return where the results of these contents are; those of many small runs are merged."""
+    results = finished(path)
+    places = results.find(digests)
+    if len(_parts_of(results, places)) > _MOST_SHARDS:
+        merged = merge_parts(path, shard_key(digests), results, np.unique(places[places >= 0]))
+        results = finished(path, merged)
+        places = results.find(digests)
+    return results, places
 
 
 def _remove_torn_files(path: str | Location) -> None:

@@ -106,10 +106,6 @@ def test_a_storage_that_is_away_while_images_are_done_alone_is_no_fault_of_their
     assert_right(store, NAMES)
 
 
-def _away(name):
-    raise UnreachableError(f"{name} is away")
-
-
 def test_killed_at_any_moment_nothing_is_lost_doubled_or_torn(tmp_path):
     """Kill the worker on a shard, and the one that goes on, at random moments."""
     rng = random.Random(0)
@@ -214,3 +210,7 @@ def assert_right(store, names):
 
 def digests_of(names):
     return {name: f"digest-{name}" for name in names}
+
+
+def _away(name):
+    raise UnreachableError(f"{name} is away")
