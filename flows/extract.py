@@ -12,7 +12,7 @@ from pose_lib.formats.locations import Location
 from pose_lib.formats.store_lock import Lease
 from pose_lib.sharding import Shard, plan_shards
 from tasks.artifacts import show_images, show_ledger
-from tasks.bulk import unseen
+from tasks.bulk import Sealed, unseen
 from tasks.extract import (
     Ledger,
     Survey,
@@ -72,11 +72,11 @@ def compute_shards(
     shards: list[Shard], survey: Survey, store: Location, config: ExtractConfig, lease: Lease
 ) -> None:
     """Work on the shards, and let others see how many of all images are done."""
-    sources = [survey.source.only(shard.names) for shard in shards]
     n_images = sum(len(shard.names) for shard in shards)
     before = len(survey.source) - n_images
     lease.progress(before, len(survey.source))
-    extracted = extract_shard.map(shards, sources, unmapped(store), unmapped(config))
+    sealed, source = [Sealed(shard) for shard in shards], unmapped(survey.source.only(()))
+    extracted = extract_shard.map(sealed, source, unmapped(store), unmapped(config))
     for done in _finish("detection", extracted, n_images):
         lease.progress(before + done, len(survey.source))
 
@@ -96,9 +96,9 @@ def _draw(survey: Survey, store: Location, overlays: Location, config: ExtractCo
         images_per_shard=10 * shard_length(config),  # drawing is that much quicker
         n_workers=worker_count(),
     )
-    sources = [survey.source.only(shard.names) for shard in shards]
+    sealed, source = [Sealed(shard) for shard in shards], unmapped(survey.source.only(()))
     names = expect_overlays(store, overlays)
-    drawn = draw_overlays.map(shards, sources, unmapped(store), unmapped(overlays))
+    drawn = draw_overlays.map(sealed, source, unmapped(store), unmapped(overlays))
     for _ in _finish("overlays", drawn, len(survey.source)):
         pass
     remove_other_overlays(overlays, names)

@@ -16,7 +16,7 @@ from pose_lib.formats.pictures import encode_image
 from pose_lib.formats.whole_file import write_all_inside
 from pose_lib.plots.overlay import draw_people
 from pose_lib.sharding import Shard
-from tasks.bulk import UNHASHED
+from tasks.bulk import UNHASHED, Sealed
 from tasks.patience import PATIENT
 
 
@@ -36,15 +36,17 @@ def check_overlays(source: ImageSource, folder: Location) -> None:
         )
 
 
-@task(name="draw-overlays", task_run_name="draw {shard}", **UNHASHED, **PATIENT)
-def draw_overlays(shard: Shard, source: ImageSource, store: Location, folder: Location) -> int:
+@task(name="draw-overlays", task_run_name="draw {sealed}", **UNHASHED, **PATIENT)
+def draw_overlays(
+    sealed: Sealed[Shard], source: ImageSource, store: Location, folder: Location
+) -> int:
     """Draw the store's people over the shard's images; return how many images.
 
     Those who are not chosen are grey. Images that cannot be read have no overlay.
     """
     mark_output(folder)
-    write_all_inside(folder, _overlays(shard, source, store))
-    return len(shard.names)
+    write_all_inside(folder, _overlays(sealed.value, source, store))
+    return len(sealed.value.names)
 
 
 def overlay_name(name: str) -> str:

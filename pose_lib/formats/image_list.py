@@ -32,7 +32,10 @@ def read_image_list(path: Location) -> tuple[Location, tuple[str, ...]]:
     files = [file for _, file in places]
     home = _place(path.parent, "")
     root = home[1] if home[0] == kind and _all_inside(files, home[1]) else _common(files, path)
-    folder = location(kind + root)
+    try:
+        folder = location(kind + root)
+    except InputError as error:  # a storage that is not known
+        raise InputError(f"the list {path}: {error}") from error
     names = tuple(posixpath.relpath(file, root) for file in files)
     if not any((folder / name).exists() for name in islice(names, _MOST_TRIED)):
         raise InputError(

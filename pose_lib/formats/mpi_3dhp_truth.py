@@ -10,10 +10,13 @@ from pose_lib.convert import convert_keypoints
 from pose_lib.errors import InputError
 from pose_lib.formats.grouped_poses import GroupedPoses, body_15_truth, with_confidence
 from pose_lib.formats.numpy_files import FREELY_UNPACKED_BYTES, MAX_PACKING
-from pose_lib.formats.reading import reading
+from pose_lib.formats.reading import bounded_memory, reading
 from pose_lib.skeleton import BODY_15, Skeleton
 
 ANNOTATIONS = "annot_data.mat"
+
+_COPIES = 6
+"""Of what a file may hold, that reading may fill memory with: three arrays, packed and unpacked."""
 
 MPI_3DHP_17 = Skeleton(
     name="MPI_3DHP_17",
@@ -99,14 +102,16 @@ def _read_arrays(path: Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
         raise InputError(
             f"{path} is an HDF5 file, which needs h5py: pip install 'poselift[hdf5]'"
         ) from error
-    with reading(path, "HDF5 file (MATLAB 7.3)"), h5py.File(path, "r") as file:
+    what = "HDF5 file (MATLAB 7.3)"
+    with reading(path, what):
+        room = max(FREELY_UNPACKED_BYTES, MAX_PACKING * path.stat().st_size)
+    with reading(path, what), bounded_memory(_COPIES * room), h5py.File(path, "r") as file:
         try:
             # A link may lead into another file, which was not named by the user.
             here = [key for key in keys if isinstance(file.get(key, getlink=True), h5py.HardLink)]
             found = {key: file[key] for key in here if isinstance(file[key], h5py.Dataset)}
             if missing := [key for key in keys if key not in found]:
                 raise InputError(f"{path} is no annotation of MPI-INF-3DHP: no {missing[0]}")
-            room = max(FREELY_UNPACKED_BYTES, MAX_PACKING * path.stat().st_size)
             return {key: _numbers(path, key, dataset, room) for key, dataset in found.items()}
         except (KeyError, TypeError) as error:  # h5py's, at what is damaged
             raise ValueError(str(error)) from error

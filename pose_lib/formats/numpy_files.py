@@ -98,9 +98,12 @@ def read_header(file: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about headers of Python 2
         try:
-            return _HEADERS[version](file)
+            shape, columns_first, dtype = _HEADERS[version](file)
         except (IndexError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"its header is not numpy's: {error}") from error
+    if any(isinstance(length, bool) for length in shape):  # which are numbers to Python
+        raise ValueError(f"its header is not numpy's: a shape of {shape!s:.80}")
+    return shape, columns_first, dtype
 
 
 def array_in(content: bytes) -> np.ndarray:

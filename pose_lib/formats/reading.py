@@ -13,6 +13,7 @@ import tomllib
 import zipfile
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from pose_lib.errors import InputError
@@ -85,6 +86,31 @@ def making_sense(path: Location, expected: str) -> Iterator[None]:
     except MISSHAPEN as error:
         what = f"it lacks {error}" if isinstance(error, KeyError) else f"{error}"
         raise InputError(f"{path} is not {expected}: {what}") from error
+
+
+@contextlib.contextmanager
+def bounded_memory(n_bytes: int) -> Iterator[None]:
+    """Let the process take no more than so much memory in the block, where its system can tell.
+
+    For libraries in C, some of which go on asking for memory at a damaged file. What they cannot
+    have is an error of theirs.
+    """
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+    except OSError:  # no Linux
+        yield
+        return
+    import resource  # not on every system
+
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    allowed = pages * resource.getpagesize() + n_bytes
+    if before[0] != resource.RLIM_INFINITY:
+        allowed = min(allowed, before[0])
+    resource.setrlimit(resource.RLIMIT_AS, (allowed, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def read_content(path: Location, what: str, *, max_bytes: int, remedy: str = "") -> bytes:
