@@ -47,6 +47,7 @@ from flows.cluster_settings import ClusterSettings, cluster_class, read_cluster
 from flows.services import OFFLINE, QUIET
 from pose_lib.cores import usable_cores
 from pose_lib.errors import InputError, RunFailedError
+from tasks.patience import connect_patiently
 from tasks.progress import tell
 from tasks.workspace import HOME_VARIABLE, current_workspace
 
@@ -329,6 +330,7 @@ class _Surroundings(WorkerPlugin):
     def setup(self, worker: Worker) -> None:  # noqa: ARG002 - Dask's form
         self._before = {name: os.environ.get(name) for name in self._variables}
         os.environ.update(self._variables)
+        connect_patiently()
 
     def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - Dask's form
         for name, value in self._before.items():

@@ -6,6 +6,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 import httpx
+from prefect.client.base import PrefectHttpxSyncClient
 from prefect.client.schemas.objects import State, TaskRun
 
 from pose_lib.errors import InputError
@@ -52,6 +53,16 @@ _UNREACHABLE = (OSError, httpx.TransportError, UnreachableError)
 
 _OF_NETWORKS = {"ConnectionError", "HTTPClientError"}
 """Of botocore, which is not always there and has errors of its own."""
+
+
+def connect_patiently() -> None:
+    """Have new Prefect clients of this process try again where a first connection is refused.
+
+    Prefect does so with clients that were connected before. A worker makes one for each task, and
+    would fail those that begin while the server is started again.
+    """
+    always = property(lambda _: True, lambda _, __: None)
+    setattr(PrefectHttpxSyncClient, "_has_connected", always)  # noqa: B010 - Prefect's own secret
 
 
 def patiently(function: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:

@@ -1,13 +1,18 @@
 """What passes is tried again; bad input is not."""
 
+import threading
+
 import httpx
 import pytest
 from prefect import flow, task
+from prefect.client.base import PrefectHttpxSyncClient
+from prefect.client.orchestration import SyncPrefectClient
+from s3_server import Outage
 
 from pose_lib.errors import InputError
 from pose_lib.formats.locations import UnreachableError
 from pose_lib.formats.store_lock import LeaseLostError
-from tasks.patience import DELAYS, PATIENT, patiently
+from tasks.patience import DELAYS, PATIENT, connect_patiently, patiently
 
 AT_ONCE = PATIENT | {"retry_delay_seconds": 0}
 ODD = RuntimeError("once in a blue moon")
@@ -36,6 +41,16 @@ def test_a_patient_function_waits_for_a_server_and_for_nothing_else(monkeypatch)
         patiently(_answer)(iter([ODD]))
     with pytest.raises(httpx.ConnectError):
         patiently(_answer)(iter([REFUSED] * 99))
+
+
+def test_a_new_client_of_a_worker_waits_for_a_server_that_is_started_again(api, monkeypatch):
+    monkeypatch.setattr(PrefectHttpxSyncClient, "_has_connected", None, raising=False)  # put back
+    connect_patiently()
+    way = Outage(api.removesuffix("/api"))
+    way.begin()
+    threading.Timer(1.0, way.end).start()
+    with SyncPrefectClient(f"{way.url}/api") as client:
+        assert client.hello().is_success
 
 
 def _answer(answers):
