@@ -48,8 +48,8 @@ def test_a_new_client_of_a_worker_waits_for_a_server_that_is_started_again(api, 
     connect_patiently()
     way = Outage(api.removesuffix("/api"))
     way.begin()
-    threading.Timer(1.0, way.end).start()
     with SyncPrefectClient(f"{way.url}/api") as client:
+        threading.Timer(1.0, way.end).start()
         assert client.hello().is_success
 
 
