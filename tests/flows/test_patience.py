@@ -48,8 +48,10 @@ def test_a_new_client_of_a_worker_waits_for_a_server_that_is_started_again(api, 
     connect_patiently()
     way = Outage(api.removesuffix("/api"))
     way.begin()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(way.url)
     with SyncPrefectClient(f"{way.url}/api") as client:
-        threading.Timer(1.0, way.end).start()
+        threading.Timer(3.0, way.end).start()  # by itself it would try for 1.5 s
         assert client.hello().is_success
 
 
