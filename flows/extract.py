@@ -61,6 +61,7 @@ def extract_keypoints(
         )
         record_extraction(store, config)
         compute_shards(shards, survey, store, config, lease)
+        del shards  # of a million names, say
         ledger = publish(survey, store, config, lease)
         if overlays is not None:
             _draw(survey, store, overlays, config)

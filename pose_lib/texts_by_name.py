@@ -3,10 +3,20 @@
 import bisect
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 _BLOCK = 1 << 14
+
+
+@runtime_checkable
+class Texts(Protocol):
+    """As much of a sequence of texts as is asked for; all at once may be many."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, here: slice, /) -> Sequence[str]: ...
 
 
 class TextsByName(Mapping[str, str]):

@@ -32,6 +32,7 @@ from pose_lib.formats.locations import Location, location
 from pose_lib.formats.store_root import open_root, skeleton_of, writing
 from pose_lib.keypoints import ImageStatus, Keypoints
 from pose_lib.ledger import Outcomes
+from pose_lib.texts_by_name import Texts
 
 _FOLDER = "shards"
 _FOUND_AT_ONCE = 1 << 16
@@ -65,7 +66,7 @@ class Results:
     def __len__(self) -> int:
         return len(self.digest)
 
-    def find(self, digests: Sequence[str]) -> Int[np.ndarray, "wanted"]:
+    def find(self, digests: Texts) -> Int[np.ndarray, "wanted"]:
         """Return the place of each content among the results, -1 where there is none."""
         starts = range(0, len(digests), _FOUND_AT_ONCE)
         places = [self._find(_ascii(digests[start : start + _FOUND_AT_ONCE])) for start in starts]

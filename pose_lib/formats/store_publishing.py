@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import zarr
@@ -39,6 +39,7 @@ from pose_lib.formats.store_root import open_root, skeleton_of, writing
 from pose_lib.keypoints import Keypoints
 from pose_lib.ledger import LedgerTable, Outcomes
 from pose_lib.person_choice import EVERYBODY, PersonChoice
+from pose_lib.texts_by_name import Texts
 
 _EDITION = "1"
 """To be raised with every change of what is published of the same results."""
@@ -112,9 +113,9 @@ def _publish(
     root: str | Location | None,
     choice: PersonChoice,
 ) -> LedgerTable:
-    wanted = [digests[name] for name in names]
+    wanted = _TextsOf(names, digests)
     results, places = _results_of(path, wanted)
-    columns = names, wanted, _Stamps(names, stamps)
+    columns = names, wanted, _TextsOf(names, stamps)
     seal = _seal((*columns, [str(root), str(choice_source(choice))]), results, places)
     store = open_root(path, mode="r+")
     if not _is_published(store, seal):
@@ -127,17 +128,15 @@ def _publish(
     for name in set(part_names(path)) - _parts_of(results, places):
         delete_part(path, name)
     _remove_torn_files(path)
-    return ledger_in(store, names, wanted)
+    return ledger_in(store, names, wanted[:])
 
 
-def _results_of(
-    path: str | Location, digests: Sequence[str]
-) -> tuple[Results, Int[np.ndarray, "image"]]:
+def _results_of(path: str | Location, digests: Texts) -> tuple[Results, Int[np.ndarray, "image"]]:
     """Return where the results of these contents are; those of many small runs are merged."""
     results = finished(path)
     places = results.find(digests)
     if len(_parts_of(results, places)) > _MOST_SHARDS:
-        merged = merge_parts(path, shard_key(digests), results, np.unique(places[places >= 0]))
+        merged = merge_parts(path, shard_key(digests[:]), results, np.unique(places[places >= 0]))
         results = finished(path, merged)
         places = results.find(digests)
     return results, places
@@ -157,30 +156,21 @@ def _parts_of(results: Results, places: Int[np.ndarray, "image"]) -> set[str]:
     return {results.parts[number] for number in numbers.tolist()}
 
 
-@runtime_checkable
-class _Column(Protocol):
-    """As much of a sequence of texts as is asked for; all at once may be many."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, here: slice, /) -> Sequence[str]: ...
-
-
 @dataclass(frozen=True)
-class _Stamps:
-    """The stamps of names, empty where there is none."""
+class _TextsOf:
+    """A text for each name, empty where there is none; made when asked for, as they are many."""
 
     names: Sequence[str]
-    stamps: Mapping[str, str]
+    texts: Mapping[str, str]
 
     def __len__(self) -> int:
         return len(self.names)
 
-    def __getitem__(self, here: slice, /) -> Sequence[str]:
-        return [self.stamps.get(name, "") for name in self.names[here]]
+    def __getitem__(self, here: slice) -> Sequence[str]:
+        return [self.texts.get(name, "") for name in self.names[here]]
 
 
-def _seal(columns: Sequence[_Column], results: Results, places: Int[np.ndarray, "image"]) -> str:
+def _seal(columns: Sequence[Texts], results: Results, places: Int[np.ndarray, "image"]) -> str:
     """Return a hash of all that is published, so that publishing it again can be left out."""
     seal = blake2b(_EDITION.encode(), digest_size=16)
     for column in (*columns, sorted(_parts_of(results, places))):
@@ -235,9 +225,7 @@ def _is_published(store: zarr.Group, seal: str) -> bool:
     return True
 
 
-def _write_blocks(
-    store: zarr.Group, blocks: Iterator[Outcomes], columns: Sequence[_Column]
-) -> None:
+def _write_blocks(store: zarr.Group, blocks: Iterator[Outcomes], columns: Sequence[Texts]) -> None:
     """Write the arrays that readers see.
 
     Args:

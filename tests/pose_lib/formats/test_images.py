@@ -131,7 +131,7 @@ def test_a_video_that_is_none_is_one_clear_line(tmp_path):
     ("name", "message"),
     [
         ("missing", "there is no such path"),
-        ("empty", "no image in .*empty: files that end in .*jpg"),
+        ("empty", "no image in .*empty: images end in .*jpg"),
         ("texts", "no image in .*texts"),
         ("texts/notes.md", "neither image nor video"),
         ("texts/notes.txt", r"notes\.txt, line 2: 'no picture' is no image by its suffix"),
