@@ -10,9 +10,9 @@ from flows.runner import dask_runner, worker_count
 from pose_lib.extraction import ExtractConfig
 from pose_lib.formats.locations import Location
 from pose_lib.formats.store_lock import Lease
-from pose_lib.sharding import Shard, plan_shards
+from pose_lib.sharding import plan_shards
 from tasks.artifacts import show_images, show_ledger
-from tasks.bulk import Sealed, unseen
+from tasks.bulk import PackedShard, unseen
 from tasks.extract import (
     Ledger,
     Survey,
@@ -56,12 +56,13 @@ def extract_keypoints(
         survey = survey_images(images, config, store)
         if overlays is not None:
             check_overlays(unseen(survey.source), overlays)
-        shards = plan_missing_shards(
+        plan = plan_missing_shards(
             unseen(survey), store, config, worker_count(), overwrite=overwrite
         )
+        shards = [*map(PackedShard, plan)]
+        del plan  # a million names, say, and their digests
         record_extraction(store, config)
         compute_shards(shards, survey, store, config, lease)
-        del shards  # of a million names, say
         ledger = publish(survey, store, config, lease)
         if overlays is not None:
             _draw(survey, store, overlays, config)
@@ -70,14 +71,14 @@ def extract_keypoints(
 
 
 def compute_shards(
-    shards: list[Shard], survey: Survey, store: Location, config: ExtractConfig, lease: Lease
+    shards: list[PackedShard], survey: Survey, store: Location, config: ExtractConfig, lease: Lease
 ) -> None:
     """Work on the shards, and let others see how many of all images are done."""
-    n_images = sum(len(shard.names) for shard in shards)
+    n_images = sum(shard.n_images for shard in shards)
     before = len(survey.source) - n_images
     lease.progress(before, len(survey.source))
-    sealed, source = [Sealed(shard) for shard in shards], unmapped(survey.source.only(()))
-    extracted = extract_shard.map(sealed, source, unmapped(store), unmapped(config))
+    source = unmapped(survey.source.only(()))
+    extracted = extract_shard.map(shards, source, unmapped(store), unmapped(config))
     for done in _finish("detection", extracted, n_images):
         lease.progress(before + done, len(survey.source))
 
@@ -97,9 +98,9 @@ def _draw(survey: Survey, store: Location, overlays: Location, config: ExtractCo
         images_per_shard=10 * shard_length(config),  # drawing is that much quicker
         n_workers=worker_count(),
     )
-    sealed, source = [Sealed(shard) for shard in shards], unmapped(survey.source.only(()))
+    packed, source = [PackedShard(shard) for shard in shards], unmapped(survey.source.only(()))
     names = expect_overlays(store, overlays)
-    drawn = draw_overlays.map(sealed, source, unmapped(store), unmapped(overlays))
+    drawn = draw_overlays.map(packed, source, unmapped(store), unmapped(overlays))
     for _ in _finish("overlays", drawn, len(survey.source)):
         pass
     remove_other_overlays(overlays, names)

@@ -6,6 +6,7 @@ from flows.extract import compute_shards, publish
 from flows.places import Place
 from flows.runner import dask_runner, worker_count
 from pose_lib.extraction import ExtractConfig
+from tasks.bulk import PackedShard
 from tasks.faults import refuse_too_many_faults
 from tasks.progress import tell
 from tasks.retry import Retried, nothing_to_retry, plan_retry, recorded_settings, what_became
@@ -31,7 +32,7 @@ def retry_failed(
         if nothing := nothing_to_retry(store):
             return nothing
         retry = plan_retry(store, config, worker_count(), images)
-        compute_shards(retry.shards, retry.survey, store, config, lease)
+        compute_shards([*map(PackedShard, retry.shards)], retry.survey, store, config, lease)
         ledger = publish(retry.survey, store, config, lease)
         retried = what_became(store, retry.before, ledger)
     tell(f"{retried.mended} of {len(retry.before)} images mended")

@@ -37,7 +37,7 @@ from pose_lib.openpose.engine import on_gpu
 from pose_lib.person_choice import EVERYBODY, PersonChoice
 from pose_lib.sharding import Shard, plan_shards
 from pose_lib.texts_by_name import TextsByName
-from tasks.bulk import UNHASHED, Sealed
+from tasks.bulk import UNHASHED, PackedShard
 from tasks.patience import PATIENT
 from tasks.workspace import current_workspace
 
@@ -140,9 +140,9 @@ def cut_shards(
     ]
 
 
-@task(name="extract-shard", task_run_name="extract {sealed}", **UNHASHED, **PATIENT)
+@task(name="extract-shard", task_run_name="extract {packed}", **UNHASHED, **PATIENT)
 def extract_shard(
-    sealed: Sealed[Shard], source: ImageSource, store: Location, config: ExtractConfig
+    packed: PackedShard, source: ImageSource, store: Location, config: ExtractConfig
 ) -> int:
     """Find the people in the shard's images and write them to the store; return how many images.
 
@@ -151,7 +151,7 @@ def extract_shard(
     Args:
         source: How to read images; it need not name those of the shard.
     """
-    shard = sealed.value
+    shard = packed.unpacked()
     _refuse_another_version(shard)
     detector = _detector(config)
     # Two images of one content may have come by another way than `cut_shards`.

@@ -16,7 +16,7 @@ from pose_lib.formats.pictures import encode_image
 from pose_lib.formats.whole_file import write_all_inside
 from pose_lib.plots.overlay import draw_people
 from pose_lib.sharding import Shard
-from tasks.bulk import UNHASHED, Sealed
+from tasks.bulk import UNHASHED, PackedShard
 from tasks.patience import PATIENT
 
 
@@ -36,17 +36,17 @@ def check_overlays(source: ImageSource, folder: Location) -> None:
         )
 
 
-@task(name="draw-overlays", task_run_name="draw {sealed}", **UNHASHED, **PATIENT)
+@task(name="draw-overlays", task_run_name="draw {packed}", **UNHASHED, **PATIENT)
 def draw_overlays(
-    sealed: Sealed[Shard], source: ImageSource, store: Location, folder: Location
+    packed: PackedShard, source: ImageSource, store: Location, folder: Location
 ) -> int:
     """Draw the store's people over the shard's images; return how many images.
 
     Those who are not chosen are grey. Images that cannot be read have no overlay.
     """
     mark_output(folder)
-    write_all_inside(folder, _overlays(sealed.value, source, store))
-    return len(sealed.value.names)
+    write_all_inside(folder, _overlays(packed.unpacked(), source, store))
+    return packed.n_images
 
 
 def overlay_name(name: str) -> str:

@@ -24,7 +24,7 @@ from benchmarks.faults.verdict import Content, judge, read_content
 from benchmarks.faults.world import World
 from pose_lib.extraction import ExtractConfig
 from pose_lib.formats.locations import Location
-from tasks.bulk import Sealed
+from tasks.bulk import PackedShard
 from tasks.extract import extract_shard, plan_missing_shards, publish_store, survey_images
 from tasks.workspace import HOME_VARIABLE
 
@@ -163,5 +163,5 @@ def extract(
     os.environ.update(environment)
     survey = survey_images.fn(str(images), config, store)
     for shard in plan_missing_shards.fn(survey, store, config, 1, overwrite=False):
-        extract_shard.fn(Sealed(shard), survey.source, store, config)
+        extract_shard.fn(PackedShard(shard), survey.source, store, config)
     publish_store.fn(store, survey, config.choice)

@@ -11,7 +11,7 @@ from pose_lib.formats.keypoint_store import choose_again, read_keypoints
 from pose_lib.person_choice import PersonChoice
 from pose_lib.plots.palette import OTHERS_COLOR, bgr
 from pose_lib.sharding import Shard
-from tasks.bulk import Sealed
+from tasks.bulk import PackedShard
 from tasks.export import ExportFormat, export_people
 from tasks.imports import import_openpose
 from tasks.overlay import draw_overlays
@@ -64,7 +64,7 @@ def test_only_the_chosen_are_lifted_and_drawn(store, tmp_path):
 def test_an_overlay_shows_the_others_in_grey(store, tmp_path):
     cv2.imwrite(str(tmp_path / "a.png"), np.full((460, 400, 3), 255, np.uint8))
     source = ImageSource(tmp_path, ("a.png",))
-    draw_overlays.fn(Sealed(Shard(0, ("a.png",))), source, store, tmp_path / "overlays")
+    draw_overlays.fn(PackedShard(Shard(0, ("a.png",))), source, store, tmp_path / "overlays")
     picture = cv2.imread(str(tmp_path / "overlays/a.png"))
     small, large = ((100 * size + size * 45, 100 * size + size * 120) for size in (1, 2))  # a knee
     assert tuple(picture[small[1], small[0]].tolist()) == bgr(OTHERS_COLOR)

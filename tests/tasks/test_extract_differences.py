@@ -16,7 +16,7 @@ from pose_lib.formats.images import ImageSource
 from pose_lib.formats.keypoint_store import read_keypoints, read_ledger
 from pose_lib.keypoints import ImageStatus, People
 from pose_lib.skeleton import COCO_18
-from tasks.bulk import Sealed
+from tasks.bulk import PackedShard
 from tasks.extract import extract_shard, plan_missing_shards, publish_store, survey_images
 
 CONFIG = ExtractConfig(images_per_shard=3, images_per_batch=2)
@@ -131,7 +131,7 @@ def test_a_worker_of_another_version_refuses_the_work(photos, tmp_path, detector
     (shard,) = plan_missing_shards.fn(survey, store, CONFIG, 1, overwrite=False)
     monkeypatch.setattr(tasks.extract, "version", lambda _: "9.9")
     with pytest.raises(InputError, match=r"has poselift 9\.9, but the run was started with"):
-        extract_shard.fn(Sealed(shard), survey.source, store, CONFIG)
+        extract_shard.fn(PackedShard(shard), survey.source, store, CONFIG)
 
 
 def test_nothing_is_read_of_files_that_did_not_change(photos, tmp_path, detector, monkeypatch):
@@ -158,7 +158,7 @@ def extract(photos, store, config=CONFIG):
 
 def work(shards, survey, store, config=CONFIG):
     for shard in shards:
-        extract_shard.fn(Sealed(shard), survey.source, store, config)
+        extract_shard.fn(PackedShard(shard), survey.source, store, config)
     publish_store.fn(store, survey)
 
 

@@ -15,7 +15,7 @@ from pose_lib.openpose.config import OpenPoseConfig
 from pose_lib.openpose.models import MOBILENET_THIN
 from pose_lib.openpose.weights import bundled_weights, load_network
 from pose_lib.sample import sample_images
-from tasks.bulk import Sealed
+from tasks.bulk import PackedShard
 from tasks.extract import extract_shard, plan_missing_shards, publish_store, survey_images
 
 CONFIG = ExtractConfig(openpose=OpenPoseConfig(engine="torch", input_height=176))
@@ -33,7 +33,7 @@ def pictures(tmp_path):
 def keypoints_of(pictures, store):
     survey = survey_images.fn(str(pictures), CONFIG)
     for shard in plan_missing_shards.fn(survey, store, CONFIG, 1, overwrite=False):
-        extract_shard.fn(Sealed(shard), survey.source, store, CONFIG)
+        extract_shard.fn(PackedShard(shard), survey.source, store, CONFIG)
     publish_store.fn(store, survey)
     return read_keypoints(store)
 

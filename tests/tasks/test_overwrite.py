@@ -7,7 +7,7 @@ from pose_lib.extraction import ExtractConfig
 from pose_lib.formats.keypoint_store import read_keypoints
 from pose_lib.formats.store_parts import part_names
 from pose_lib.openpose.config import OpenPoseConfig
-from tasks.bulk import Sealed
+from tasks.bulk import PackedShard
 from tasks.extract import extract_shard, plan_missing_shards, survey_images
 
 
@@ -34,5 +34,5 @@ def test_overwriting_that_was_interrupted_goes_on_where_it_was(
 
     (shard,) = plan()
     assert not set(before) & set(part_names(annotated_store))
-    extract_shard.fn(Sealed(shard), survey.source, annotated_store, config)
+    extract_shard.fn(PackedShard(shard), survey.source, annotated_store, config)
     assert plan() == []
