@@ -26,7 +26,7 @@ def unseen(value: T) -> T:
 
 
 class PackedShard:
-    """A shard on its way to a worker, in a third of the memory.
+    """A shard on its way to a worker, in a quarter of the memory.
 
     Prefect looks for futures in lists, mappings and data classes, and in no other object.
     """
