@@ -58,7 +58,10 @@ def figures(lifter: Lifter, data: Path) -> Iterator[tuple[str, float]]:
     rng = np.random.default_rng(0)
     for count in (1, 2, 3):
         poses = with_missing(known.clean, count, rng)
-        yield f"{count} limb joints missing", pa_mpjpe(lifter, poses, known.joints3d)
+        for adapt in (False, True):
+            told = ", own proportions" if adapt else ""
+            error = pa_mpjpe(lifter, poses, known.joints3d, adapt=adapt)
+            yield f"{count} limb joints missing{told}", error
     for share in (0.01, 0.015, 0.03):
         poses = with_jitter(known.clean, share, rng)
         yield f"jitter of {share:.1%} of the box", pa_mpjpe(lifter, poses, known.joints3d)
@@ -66,8 +69,8 @@ def figures(lifter: Lifter, data: Path) -> Iterator[tuple[str, float]]:
     yield "poses a second", poses_per_second(lifter, known.clean)
 
 
-def pa_mpjpe(lifter: Lifter, poses: np.ndarray, truth: np.ndarray) -> float:
-    return evaluate_lifter(lifter, poses, truth, adapt=False)[0]["pa_mpjpe"]
+def pa_mpjpe(lifter: Lifter, poses: np.ndarray, truth: np.ndarray, *, adapt: bool = False) -> float:
+    return evaluate_lifter(lifter, poses, truth, adapt=adapt)[0]["pa_mpjpe"]
 
 
 def with_missing(poses: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:

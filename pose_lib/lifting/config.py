@@ -139,6 +139,8 @@ class RefineConfig:
         width: Hidden width, even: half of it sees the mirror image.
         learning_rate: Peak rate of the first and last layer and of all biases (Adam).
         hidden_learning_rate: Peak rate of the hidden matrices (Muon).
+        shape_weight: Weight of the error that is left after the best similarity, beside the
+            joint error's one: which way a pose leans is less certain than its shape.
         group_spread: Log-normal spread of the lengths of spine, legs, arms, hips and
             shoulders.
         bone_spread: Log-normal spread of each kind of bone besides.
@@ -151,11 +153,12 @@ class RefineConfig:
         noise: How the people are detected.
     """
 
-    steps: int = 12000
-    batch: int = 512
+    steps: int = 9000
+    batch: int = 2048
     width: int = 512
     learning_rate: float = 1e-3
     hidden_learning_rate: float = 0.02
+    shape_weight: float = 1.0
     group_spread: float = 0.08
     bone_spread: float = 0.04
     person_spread: float = 0.03
@@ -218,9 +221,12 @@ class TrainConfig:
 
     Attributes:
         seed: Start of every random draw; the same seed gives the same lifter on a CPU.
+        use_gpu: Whether stage 2 learns on a GPU where torch finds one; this decides how long a
+            training takes, not which one it is.
     """
 
     seed: int = 0
+    use_gpu: bool = True
     camera: CameraConfig = field(default_factory=CameraConfig)
     gan: GanConfig = field(default_factory=GanConfig)
     refine: RefineConfig = field(default_factory=RefineConfig)

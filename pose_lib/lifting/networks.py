@@ -112,8 +112,8 @@ class MirroredBlock(nn.Module):
         self.second = MirroredLinear(width)
 
     def forward(self, pair: Float[Tensor, "pose pair"]) -> Float[Tensor, "pose pair"]:
-        inner = functional.leaky_relu(self.first(pair), _SLOPE)
-        return pair + functional.leaky_relu(self.second(inner), _SLOPE)
+        inner = functional.leaky_relu(self.first(pair), _SLOPE, inplace=True)
+        return pair + functional.leaky_relu(self.second(inner), _SLOPE, inplace=True)
 
 
 class Regressor(nn.Module):

@@ -49,6 +49,11 @@ class Observation:
         """The joints, zero where not seen."""
         return torch.where(self.visible[..., None], self.joints, 0)
 
+    def to(self, device: str) -> "Observation":
+        """The same people on another device."""
+        parts = (self.joints, self.confidence, self.proportions, self.told)
+        return Observation(*(part.to(device) for part in parts))
+
     def mirrored(self) -> "Observation":
         """The mirror image: x negated, left and right swapped."""
         joints = self.joints[:, BODY_15.mirror] * self.joints.new_tensor([-1.0, 1.0])

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from pose_lib.lifting.alignment import aligned_distances
 from pose_lib.lifting.bones import AVERAGE_LENGTHS
 from pose_lib.lifting.config import CameraConfig, RefineConfig
 from pose_lib.lifting.muon import Muon
@@ -33,33 +34,49 @@ class RefineStage:
     """The regressor while it trains."""
 
     def __init__(
-        self, corpus: Corpus, config: RefineConfig, camera: CameraConfig, rng: torch.Generator
+        self,
+        corpus: Corpus,
+        config: RefineConfig,
+        camera: CameraConfig,
+        rng: torch.Generator,
+        *,
+        device: str = "cpu",
     ) -> None:
+        """Prepare to train.
+
+        Args:
+            device: Where the regressor learns; its people are made on the CPU, wherever it is.
+        """
         self.corpus, self.config, self.camera, self.rng = corpus, config, camera, rng
-        self.step, self.n_steps = 0, config.steps
-        self.regressor = Regressor(AVERAGE_LENGTHS, config.width, rng)
+        self.step, self.n_steps, self.device = 0, config.steps, device
+        self.regressor = Regressor(AVERAGE_LENGTHS, config.width, rng).to(device)
         hidden = self.regressor.hidden_weights
         others = [weight for weight in self.regressor.parameters() if weight not in set(hidden)]
         self._muon = Muon(hidden)
         self._adam = torch.optim.Adam(others, lr=0.0)
 
     def advance(self) -> dict[str, float]:
-        """Train one step; return its loss."""
+        """Train one step; return its losses."""
         config = self.config
         seen, joints = photograph(self.corpus, config.batch, config, self.camera, self.rng)
         seen, size = normalized(seen, AVERAGE_LENGTHS)
-        usable = size > 0
-        wanted = joints / size.clamp_min(1e-9)[:, None, None]
-        lifted, spread = self.regressor(seen)
+        usable = (size > 0).to(self.device)
+        wanted = (joints / size.clamp_min(1e-9)[:, None, None]).to(self.device)
+        lifted, spread = self.regressor(seen.to(self.device))
         distance = (lifted - wanted).norm(dim=-1)
         error = mean_over(usable, distance)
+        shape_error = mean_over(usable, aligned_distances(lifted, wanted))
         spread_loss = mean_over(usable, surprise(distance.detach(), spread))
 
         self.regressor.zero_grad()
-        (error + spread_loss).backward()
+        (error + config.shape_weight * shape_error + spread_loss).backward()
         self._descend(_rate(self.step, self.n_steps))
         self.step += 1
-        return {"joint_error": error.item(), "spread_loss": spread_loss.item()}
+        return {
+            "joint_error": error.item(),
+            "shape_error": shape_error.item(),
+            "spread_loss": spread_loss.item(),
+        }
 
     @torch.no_grad()
     def measured_regressor(self) -> Regressor:
@@ -67,7 +84,7 @@ class RefineStage:
 
         That is measured on new views of the corpus, the same each time.
         """
-        regressor = copy.deepcopy(self.regressor)
+        regressor = copy.deepcopy(self.regressor).cpu()
         people, joints = photograph(
             self.corpus, _MEASURED_ON, self.config, self.camera, seeded(_MEASURING_SEED, 0)
         )
@@ -84,7 +101,7 @@ class RefineStage:
         return {
             **packed("regressor", self.regressor.state_dict()),
             **packed("adam", optimizer_tensors(self._adam)),
-            "muon": self._muon.momentum,
+            "muon": self._muon.momentum.cpu(),
             "rng": self.rng.get_state(),
         }
 
@@ -93,7 +110,7 @@ class RefineStage:
         self.step = step
         self.regressor.load_state_dict(unpacked("regressor", tensors))
         restore_optimizer(self._adam, unpacked("adam", tensors))
-        self._muon.momentum = tensors["muon"]
+        self._muon.momentum = tensors["muon"].to(self.device)
         self.rng.set_state(tensors["rng"])
 
     def _descend(self, share: float) -> None:

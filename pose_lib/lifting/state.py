@@ -8,8 +8,10 @@ Tensors = dict[str, Tensor]
 
 
 def packed(name: str, tensors: Tensors) -> Tensors:
-    """Return copies of the tensors, their names below ``name``."""
-    return {f"{name}/{key}": tensor.detach().clone() for key, tensor in tensors.items()}
+    """Return copies of the tensors on the CPU, their names below ``name``."""
+    return {
+        f"{name}/{key}": tensor.detach().to("cpu", copy=True) for key, tensor in tensors.items()
+    }
 
 
 def unpacked(name: str, tensors: Tensors) -> Tensors:

@@ -36,7 +36,8 @@ class StepReport:
         total_steps: Steps of all stages together.
         losses: By name. Of the GAN: ``generator_loss``, ``discriminator_loss``,
             ``discriminator_accuracy``, ``flexion_loss``, ``relift_loss``; of refining:
-            ``joint_error`` in trunk lengths, ``spread_loss``.
+            ``joint_error`` and, after the best similarity, ``shape_error``, both in trunk lengths,
+            ``spread_loss``.
         health: How the GAN is doing, at the steps where it was looked at.
     """
 
@@ -201,7 +202,8 @@ class Training:
             source = self._source_of[number]
             turn = self._source_of[:number].count(source)
             return GanStage(self.people[source], config.gan, config.camera, rng, number=turn)
-        return RefineStage(self._corpus(), config.refine, config.camera, rng)
+        device = "cuda" if config.use_gpu and torch.cuda.is_available() else "cpu"
+        return RefineStage(self._corpus(), config.refine, config.camera, rng, device=device)
 
     def _corpus(self) -> Corpus:
         """Lift each source's people by its own generators; all generators count alike."""
@@ -319,8 +321,9 @@ def _digest(poses: Float[np.ndarray, "pose 15 3"], counts: Sequence[int]) -> str
 def deciding_settings(config: TrainConfig) -> dict[str, Any]:
     """Return the settings that decide a result, as they come back from a file.
 
-    How health is judged is not among them: a training may go on under other limits.
+    How health is judged is not among them, nor where to compute: a training may go on under other
+    limits and on another machine.
     """
     table = dict(json.loads(json.dumps(config_table(config))))
-    del table["health"]
+    del table["health"], table["use_gpu"]
     return table

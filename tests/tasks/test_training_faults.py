@@ -28,6 +28,7 @@ from tasks.workspace import HOME_VARIABLE, Workspace
 CONFIG = TrainConfig(
     gan=GanConfig(n_generators=2, steps=10, batch=16, width=16, relift_ramp=4),
     refine=RefineConfig(steps=10, batch=16, width=16),
+    use_gpu=False,
 )
 N_KILLS = 20
 

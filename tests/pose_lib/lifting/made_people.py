@@ -25,6 +25,7 @@ TABLE = torch.tensor(
 TINY = TrainConfig(
     gan=GanConfig(n_generators=2, steps=6, batch=32, width=16, relift_ramp=3),
     refine=RefineConfig(steps=6, batch=32, width=16),
+    use_gpu=False,
 )
 """Settings under which a whole training takes a fraction of a second."""
 

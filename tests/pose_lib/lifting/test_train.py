@@ -28,7 +28,7 @@ def test_every_gan_step_reports_both_losses_and_the_accuracy(poses):
     _, reports = trained(poses)
     wanted = {"generator_loss", "discriminator_loss", "discriminator_accuracy"}
     assert all(wanted <= set(report.losses) for report in reports if report.stage != "refine")
-    assert set(reports[-1].losses) == {"joint_error", "spread_loss"}
+    assert set(reports[-1].losses) == {"joint_error", "shape_error", "spread_loss"}
 
 
 def test_a_seed_decides_everything(poses):
@@ -129,6 +129,20 @@ def test_refining_brings_joints_nearer(poses):
     )
     errors = [report.losses["joint_error"] for report in trained(poses, config)[1][2:]]
     assert np.mean(errors[-10:]) < 0.85 * np.mean(errors[:10])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_learns_what_a_processor_learns_and_either_goes_on_with_the_other_s_work(poses):
+    on_gpu = dataclasses.replace(TINY, use_gpu=True)
+    _, expected = trained(poses)
+    halted = Training.start(poses, on_gpu)
+    reports = list(itertools.islice(halted.steps(), 15))
+    resumed = Training.restore(poses, TINY, halted.checkpoint())
+    errors = [report.losses["joint_error"] for report in (*reports, *resumed.steps())[12:]]
+    assert errors == pytest.approx(
+        [report.losses["joint_error"] for report in expected[12:]], rel=0.05
+    )
+    assert Training.restore(poses, on_gpu, resumed.checkpoint()).lifter().lift(poses).lifted.all()
 
 
 def test_a_training_without_steps_is_refused():

@@ -1,0 +1,31 @@
+"""How far poses are off once the best similarity has laid them over the true ones, for training."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def aligned_distances(
+    poses: Float[Tensor, "pose joint 3"], truth: Float[Tensor, "pose joint 3"]
+) -> Float[Tensor, "pose joint"]:
+    """Return each joint's distance to the truth after the best similarity without reflection.
+
+    The similarity counts as given: the gradient tells how to change the pose's shape, not how to
+    turn it. Where either is a single point there is none, and the distance is the truth's own.
+
+    Source: Umeyama 1991, doi:10.1109/34.88573, as ``pose_lib.pose_metrics`` scores it.
+    """
+    poses = poses - poses.mean(dim=1, keepdim=True)
+    truth = truth - truth.mean(dim=1, keepdim=True)
+    return (poses @ _scaled_rotation(poses.detach(), truth) - truth).norm(dim=-1)
+
+
+def _scaled_rotation(
+    poses: Float[Tensor, "pose joint 3"], truth: Float[Tensor, "pose joint 3"]
+) -> Float[Tensor, "pose 3 3"]:
+    left, stretch, right = torch.linalg.svd(poses.mT @ truth)
+    handedness = torch.linalg.det(left @ right).sign()
+    sides = torch.stack([torch.ones_like(handedness)] * 2 + [handedness], dim=1)
+    extent = poses.square().sum(dim=(1, 2))
+    scale = (stretch * sides).sum(1) / torch.where(extent > 0, extent, 1)
+    return scale[:, None, None] * ((left * sides[:, None]) @ right)
