@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from benchmarks.peers.people import People
-from benchmarks.peers.supervised import lifter_trained
+from benchmarks.peers.supervised import SHORT_BATCH, lifter_trained
 from benchmarks.peers.training import Curve, Trained
 from pose_lib.lifting import train as lifting_train
 from pose_lib.lifting.bones import bone_vectors, joints_of, measure_bone_lengths, mirrored_bones
@@ -87,7 +87,12 @@ def steps(training: Training, variant: Variant) -> Iterator[StepReport]:
 
 
 def fitted(config: TrainConfig, poses: np.ndarray, seconds: float, *, n_stages: int) -> TrainConfig:
-    """Change all numbers of steps by one factor, so that training takes this long on one core."""
+    """Change all numbers of steps by one factor, so that training takes this long on one core.
+
+    Stage 2 gets small batches, as the supervised network does.
+    """
+    batch = min(config.refine.batch, SHORT_BATCH)
+    config = replace(config, refine=replace(config.refine, batch=batch))
     trial = replace(
         config,
         gan=replace(config.gan, n_generators=1, steps=_TRIAL_STEPS),

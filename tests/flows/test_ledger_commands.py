@@ -102,7 +102,8 @@ def _status_tells(poselift):
 def _page_has_the_faulty_first():
     with get_client(sync_client=True) as client:
         wanted = ArtifactFilter(key=ArtifactFilterKey(any_=["ledger-images"]))
-        artifact = client.read_artifacts(artifact_filter=wanted)[-1]
+        found = client.read_artifacts(artifact_filter=wanted)  # other tests' too, in any order
+    artifact = max(found, key=lambda artifact: artifact.created)
     rows = json.loads(artifact.data) if isinstance(artifact.data, str) else artifact.data
     assert rows[0]["filename"] == "broken.jpg"
     assert rows[0]["status"] == "unreadable"
