@@ -12,6 +12,7 @@ def aligned_distances(
 
     The similarity counts as given: the gradient tells how to change the pose's shape, not how to
     turn it. Where either is a single point there is none, and the distance is the truth's own.
+    A pose with NaN or infinity has NaN for distances.
 
     Source: Umeyama 1991, doi:10.1109/34.88573, as ``pose_lib.pose_metrics`` scores it.
     """
@@ -23,7 +24,8 @@ def aligned_distances(
 def _scaled_rotation(
     poses: Float[Tensor, "pose joint 3"], truth: Float[Tensor, "pose joint 3"]
 ) -> Float[Tensor, "pose 3 3"]:
-    left, stretch, right = torch.linalg.svd(poses.mT @ truth)
+    common = torch.nan_to_num(poses.mT @ truth, nan=0.0, posinf=0.0, neginf=0.0)
+    left, stretch, right = torch.linalg.svd(common)  # which refuses what is no number
     handedness = torch.linalg.det(left @ right).sign()
     sides = torch.stack([torch.ones_like(handedness)] * 2 + [handedness], dim=1)
     extent = poses.square().sum(dim=(1, 2))

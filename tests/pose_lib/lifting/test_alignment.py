@@ -45,3 +45,12 @@ def test_points_without_extent_have_a_finite_gradient(rng):
     distances.mean().backward()
     assert distances.isfinite().all()
     assert poses.grad.isfinite().all()
+
+
+def test_poses_that_are_no_numbers_have_no_distance_and_do_no_harm_to_others(rng):
+    truth = some_poses(rng)
+    poses = truth.clone()
+    poses[0, 3], poses[1, 3] = torch.nan, torch.inf
+    distances = aligned_distances(poses, truth)
+    assert distances[:2].isnan().any(dim=1).all()
+    assert distances[2:].max() < 1e-4

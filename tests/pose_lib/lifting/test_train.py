@@ -6,7 +6,7 @@ import pytest
 import torch
 from made_people import TINY
 
-from pose_lib.errors import InputError
+from pose_lib.errors import InputError, SickTrainingError
 from pose_lib.lifting.config import GanConfig, RefineConfig, TrainConfig
 from pose_lib.lifting.train import Training, shared_out
 
@@ -143,6 +143,13 @@ def test_a_gpu_learns_what_a_processor_learns_and_either_goes_on_with_the_other_
         [report.losses["joint_error"] for report in expected[12:]], rel=0.05
     )
     assert Training.restore(poses, on_gpu, resumed.checkpoint()).lifter().lift(poses).lifted.all()
+
+
+@pytest.mark.parametrize("rate", ["learning_rate", "hidden_learning_rate"])
+def test_refining_that_ends_in_no_numbers_is_stopped_with_the_reason(poses, rate):
+    refine = dataclasses.replace(TINY.refine, **{rate: 1e30})
+    with pytest.raises(SickTrainingError, match=r"stopped in refine at step.*no longer a finite"):
+        trained(poses, dataclasses.replace(TINY, refine=refine))
 
 
 def test_a_training_without_steps_is_refused():
