@@ -18,7 +18,7 @@ from pose_lib.lifting.state import seeded
 
 CONFIG = RefineConfig(nose_forward=0.0)  # a captured nose is where noses are
 SHORT_BATCH = 512
-"""In minutes, many steps with few people teach more than few steps with many."""
+"""People a step where time is short: with the default's, a minute has but some 600 steps."""
 
 _TRIAL_STEPS = 30
 
