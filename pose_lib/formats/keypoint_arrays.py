@@ -1,11 +1,17 @@
-"""How keypoints and their ledger lie as arrays in a zarr group, in stores and in their parts."""
+"""How keypoints and their ledger lie as arrays in a zarr group, in stores and in their parts.
+
+A chunk's file whose bytes have changed does not fit its checksum. One that is gone altogether zarr
+reads as the array's fill value, so that is something that no entry of these arrays ever is.
+"""
 
 import sys
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import zarr
 from jaxtyping import Bool, Int
+from zarr.codecs import ZstdCodec
 
 from pose_lib.formats.reading import MISSHAPEN
 from pose_lib.keypoints import ImageStatus, Keypoints
@@ -16,9 +22,15 @@ CHUNK_ROWS = 1 << 14
 MAX_ROWS, MAX_ARRAY_BYTES = 1 << 27, 1 << 34
 """Of one array: a hundred million images or people, which no machine reads at once."""
 
+_LOST = {"f": np.nan, "i": -1, "u": 0, "T": "/"}
+"""Fill values by kind of number or text; flags have none, they are counted."""
+
+_COUNT = "count"
+"""The attribute of an array of flags that tells how many are set."""
+
 # MemoryError: the codec of text makes room for as many as a damaged chunk's first bytes promise.
 DAMAGE = (RuntimeError, ArithmeticError, MemoryError, *MISSHAPEN)
-"""What is raised at arrays whose files are damaged, as by a power failure: empty, or of before."""
+"""What is raised at arrays whose files are damaged, as by a power failure: gone, empty, other."""
 
 _STATUS_NAMES = {str(int(status)): status.label for status in ImageStatus}
 
@@ -75,10 +87,18 @@ def _write_array(
         name,
         data=values,
         chunks=(chunk_rows, *values.shape[1:]),
+        compressors=ZstdCodec(checksum=True),
+        fill_value=_LOST.get(values.dtype.kind),
         dimension_names=axes,
-        attributes={"names": _STATUS_NAMES} if name == "images/status" else None,
+        attributes=_attributes(name, values),
         overwrite=overwrite,
     )
+
+
+def _attributes(name: str, values: np.ndarray) -> dict[str, Any]:
+    if name == "images/status":
+        return {"names": _STATUS_NAMES}
+    return {_COUNT: int(values.sum())} if values.dtype == bool else {}
 
 
 def read_arrays(group: zarr.Group, skeleton: Skeleton) -> Keypoints:
@@ -86,7 +106,7 @@ def read_arrays(group: zarr.Group, skeleton: Skeleton) -> Keypoints:
 
     Raises:
         KeyError: If an array is not there.
-        ValueError: If the arrays do not agree with each other or the skeleton.
+        ValueError: If the arrays do not agree with each other or the skeleton, or a chunk is lost.
     """
     return Keypoints(
         skeleton=skeleton,
@@ -105,8 +125,7 @@ def read_outcomes(group: zarr.Group, skeleton: Skeleton) -> Outcomes:
     """Read what `write_arrays` wrote.
 
     Raises:
-        KeyError: If an array is not there.
-        ValueError: If the arrays do not agree with each other or the skeleton.
+        As `read_arrays` does.
     """
     return Outcomes(
         read_arrays(group, skeleton),
@@ -124,8 +143,11 @@ def read_through(group: zarr.Group, names: Sequence[str]) -> None:
     """
     for name in names:
         array = _array(group, name)
+        if array.dtype == bool:  # small, and counted as a whole
+            read_array(group, name)
+            continue
         for start in range(0, array.shape[0], array.chunks[0]):
-            array[start : start + array.chunks[0]]
+            _refuse_lost(array, np.asarray(array[start : start + array.chunks[0]]))
 
 
 def read_status(group: zarr.Group) -> np.ndarray:
@@ -154,20 +176,49 @@ def read_text(group: zarr.Group, name: str) -> tuple[str, ...]:
 
 
 def read_array(group: zarr.Group, name: str) -> np.ndarray:
-    """Read one array below the group, all of it."""
-    return np.asarray(_array(group, name)[:])
+    """Read one array below the group, all of it.
+
+    Raises:
+        KeyError: If it is not there.
+        ValueError: If a chunk of it is lost.
+    """
+    array = _array(group, name)
+    values = np.asarray(array[:])
+    _refuse_lost(array, values)
+    count = array.attrs.get(_COUNT)
+    if count is not None and values.sum() != count:
+        raise ValueError(f"a file of {array.path} is gone")
+    return values
 
 
 def read_rows(group: zarr.Group, name: str, rows: Int[np.ndarray, "row"]) -> np.ndarray:
     """Read these rows of an array below the group, in the order given."""
-    return np.asarray(_array(group, name).oindex[rows])
+    array = _array(group, name)
+    values = np.asarray(array.oindex[rows])
+    _refuse_lost(array, values)
+    return values
+
+
+def _refuse_lost(array: zarr.Array, values: np.ndarray) -> None:
+    """Raise ``ValueError`` if any of the values read from the array are of a chunk that is gone."""
+    kind, fill = values.dtype.kind, np.full(1, array.fill_value, values.dtype)
+    if kind not in _LOST or not _is_lost(fill).all():
+        return  # flags, or of an earlier version, whose fill values may be entries as well
+    lost = _is_lost(values)
+    if np.any(lost if values.ndim == 1 else lost.all(-1)):
+        raise ValueError(f"a file of {array.path} is gone")
+
+
+def _is_lost(values: np.ndarray) -> np.ndarray:
+    kind = values.dtype.kind
+    return np.isnan(values) if kind == "f" else values == _LOST[kind]
 
 
 def _array(group: zarr.Group, name: str) -> zarr.Array:
     array = group[name]
     if not isinstance(array, zarr.Array):
         raise KeyError(name)
-    # Chunks that are not there read as empty values: metadata alone could fill the memory.
+    # Chunks that are not there read as fill values: metadata alone could fill the memory.
     if max(array.shape, default=0) > MAX_ROWS or array.nbytes > MAX_ARRAY_BYTES:
         raise ValueError(f"{name} promises an array of shape {array.shape}")
     return array

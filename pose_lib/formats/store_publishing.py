@@ -41,7 +41,7 @@ from pose_lib.ledger import LedgerTable, Outcomes
 from pose_lib.person_choice import EVERYBODY, PersonChoice
 from pose_lib.texts_by_name import Texts
 
-_EDITION = "1"
+_EDITION = "2"
 """To be raised with every change of what is published of the same results."""
 
 _IMAGES = ("digest", "filename", "size", "status", "reason", "attempts", "seconds", "stamp")

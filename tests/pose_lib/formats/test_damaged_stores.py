@@ -1,4 +1,7 @@
-"""Stores with files that a power failure left empty, or of other bytes than were written."""
+"""Stores with files that are gone, empty as after a power failure, or not as they were written."""
+
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,7 +9,13 @@ import zarr
 from made_up_shard import PROVENANCE, assert_found_in_all, work_on
 
 from pose_lib.errors import InputError
-from pose_lib.formats.keypoint_store import finished, open_store, publish, read_keypoints
+from pose_lib.formats.keypoint_store import (
+    finished,
+    open_store,
+    publish,
+    read_keypoints,
+    read_ledger,
+)
 from pose_lib.formats.store_parts import part_names
 from pose_lib.formats.store_publishing import _ARRAYS
 
@@ -53,6 +62,55 @@ def test_a_published_store_that_lacks_a_file_is_refused_or_published_again(store
     assert_found_in_all(read_keypoints(store), NAMES)
 
 
+def change_a_byte(file):
+    content = bytearray(file.read_bytes())
+    content[-6] ^= 1  # of what is compressed: a checksum of four bytes is behind it
+    file.write_bytes(content)
+
+
+HARMS = pytest.mark.parametrize("harm", [Path.unlink, change_a_byte])
+
+
+@HARMS
+@pytest.mark.parametrize("array", _ARRAYS)
+def test_what_lost_or_changed_a_published_chunk_is_published_again(store, array, harm):
+    (chunk,) = chunks_of(store / array)
+    before = chunk.read_bytes()
+    harm(chunk)
+    _extract(store)
+    assert chunk.read_bytes() == before
+
+
+@HARMS
+@pytest.mark.parametrize("array", sorted(set(_ARRAYS) - {"images/stamp"}))
+def test_what_lost_or_changed_a_published_chunk_is_refused(store, array, harm):
+    (chunk,) = chunks_of(store / array)
+    harm(chunk)
+    with pytest.raises(InputError, match="run extract again"):
+        (read_keypoints(store), read_ledger(store))
+
+
+@HARMS
+@pytest.mark.parametrize("array", sorted(set(_ARRAYS) - {"images/stamp", "people/chosen"}))
+def test_what_lost_or_changed_a_chunk_of_a_part_is_computed_again(store, array, harm):
+    (part,) = part_names(store)
+    (chunk,) = chunks_of(store / "shards" / part / array)
+    harm(chunk)
+    (store / "images" / "status" / "c" / "0").unlink()  # else nobody looks at the part again
+    _extract(store)
+    _extract(store)
+    assert part not in part_names(store)
+    assert_found_in_all(read_keypoints(store), NAMES)
+
+
+def test_a_store_of_an_earlier_version_whose_zeros_were_never_written_is_read(store):
+    folder = store / "people" / "image"
+    about = json.loads((folder / "zarr.json").read_text()) | {"fill_value": 0}
+    (folder / "zarr.json").write_text(json.dumps(about))
+    (folder / "c" / "0").unlink()
+    assert not read_keypoints(store).image.any()
+
+
 def test_a_storage_that_fails_to_read_damages_nothing(store, monkeypatch):
     parts = part_names(store)
 
@@ -70,6 +128,10 @@ def test_all_that_is_published_is_looked_at(store):
     root = zarr.open_group(store, mode="r")
     arrays = {f"{group}/{name}" for group in ("images", "people") for name in root[group]}
     assert arrays == set(_ARRAYS)
+
+
+def chunks_of(array):
+    return [file for file in (array / "c").rglob("*") if file.is_file()]
 
 
 def _extract(store):
