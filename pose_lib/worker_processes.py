@@ -142,6 +142,17 @@ class WorkerProcesses:
             yield from self._received(worker)
         self._hand_out()
 
+    def answer(self, item: Any) -> Any:
+        """Have the job done on one item, with nothing else to do meanwhile; return the answer.
+
+        Raises:
+            RuntimeError: As `answers` does.
+        """
+        self.submit([item])
+        while True:
+            for _, answer in self.answers():
+                return answer
+
     def _received(self, worker: _Worker) -> Iterable[tuple[Any, Any]]:
         try:
             answers = worker.pipe.recv()

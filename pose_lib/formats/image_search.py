@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pose_lib.errors import InputError
 from pose_lib.formats.file_names import IMAGE_SUFFIXES, VIDEO_SUFFIXES, is_video
-from pose_lib.formats.image_decoding import MAX_PIXELS
+from pose_lib.formats.image_decoding import MAX_PIXELS, UnreadableImage
 from pose_lib.formats.image_listing import list_files
 from pose_lib.formats.images import ImageSource
 from pose_lib.formats.locations import (
@@ -13,7 +13,6 @@ from pose_lib.formats.locations import (
     check_storage,
     is_remote,
     location,
-    plain_errors,
 )
 from pose_lib.formats.video_frames import count_frames
 
@@ -58,8 +57,10 @@ def _names_in(root: Location, file: str) -> list[str]:
     """Return the name of an image, or those of a video's frames."""
     if not is_video(file):
         return [file]
-    with plain_errors(root):
+    try:
         n_frames = count_frames(root / file)
+    except UnreadableImage as error:
+        raise InputError(f"the video {root / file} cannot be decoded: {error}") from error
     if not n_frames:
         raise InputError(f"the video {root / file} cannot be decoded: not one frame could be read")
     digits = max(6, len(str(n_frames - 1)))

@@ -214,11 +214,7 @@ def _one_by_one(images: Sequence[ShardImage], work: ShardWork) -> Generator[_Tri
         WorkerProcesses(1, _Alone(work.load_alone), n_bytes=mmap.PAGESIZE)
     ) as workers:
         for image in images:
-            workers.submit([image.read])
-            answers: list[ImageResult | Died | UnreachableError] = []
-            while not answers:
-                answers += [answer for _, answer in workers.answers()]
-            match answers[0]:
+            match workers.answer(image.read):
                 case Died() as death:
                     error = ChildProcessError(death)
                     yield fault_result(error, work.detector.skeleton, (0, 0), 0.0), MOST_DEATHS

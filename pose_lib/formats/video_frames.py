@@ -2,8 +2,10 @@
 
 import contextlib
 import functools
+import mmap
 import tempfile
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -11,7 +13,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from pose_lib.formats.image_decoding import UnreadableImage
-from pose_lib.formats.locations import Location
+from pose_lib.formats.locations import Location, plain_errors
+from pose_lib.worker_processes import Died, WorkerProcesses
 
 _FETCHED_AT_ONCE = 1 << 24
 
@@ -20,7 +23,8 @@ class Video:
     """A video held open, so that frames asked for in order cost no search."""
 
     def __init__(self, path: Location) -> None:
-        self._capture = _capture(path)
+        with _local(path) as file:  # which the capture keeps open, though its name may go
+            self._capture = cv2.VideoCapture(str(file))
         self._lock = threading.Lock()
         self._next = 0
 
@@ -63,21 +67,45 @@ def open_video(path: Location, stamp: str) -> Video:  # noqa: ARG001 - it may be
 
 
 def count_frames(path: Location) -> int:
-    """Return how many frames there are; reads the whole video if its header is wrong about it."""
-    video = Video(path)
+    """Return how many frames there are; reads the whole video if its header is wrong about it.
+
+    A process of its own does so, as what is broken may end the one whose decoder opens it.
+
+    Raises:
+        UnreadableImage: If it does.
+        OSError: If the video cannot be fetched.
+        UnreachableError: If its storage does not answer.
+    """
+    with (
+        _local(path) as file,
+        contextlib.closing(WorkerProcesses(1, _counting, n_bytes=mmap.PAGESIZE)) as apart,
+    ):
+        counted = apart.answer(file)
+    if isinstance(counted, Died):
+        raise UnreadableImage(str(counted))
+    return counted
+
+
+def _counting(_memory: memoryview) -> Callable[[Path], int]:
+    return _count
+
+
+def _count(file: Path) -> int:
+    video = Video(file)
     if video.claimed_frames > 0 and video.has(video.claimed_frames - 1):
         return video.claimed_frames
-    return sum(1 for _ in iter(Video(path).skip, False))
+    return sum(1 for _ in iter(Video(file).skip, False))
 
 
-def _capture(path: Location) -> cv2.VideoCapture:
-    """Open a video; a remote one is fetched into a file without a name, which ends with us."""
+@contextlib.contextmanager
+def _local(path: Location) -> Iterator[Path]:
+    """Give a local file; what is remote is fetched into one that ends with the block."""
     if isinstance(path, Path):
-        return cv2.VideoCapture(str(path))
-    with contextlib.ExitStack() as stack:
-        copy = stack.enter_context(tempfile.NamedTemporaryFile(suffix=path.suffix))
-        remote = stack.enter_context(path.open("rb"))
-        while part := remote.read(_FETCHED_AT_ONCE):
-            copy.write(part)
-        copy.flush()
-        return cv2.VideoCapture(copy.name)  # which keeps it open, though its name goes now
+        yield path
+        return
+    with tempfile.NamedTemporaryFile(suffix=path.suffix) as copy:
+        with plain_errors(path), path.open("rb") as remote:
+            while part := remote.read(_FETCHED_AT_ONCE):
+                copy.write(part)
+            copy.flush()
+        yield Path(copy.name)

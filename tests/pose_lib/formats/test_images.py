@@ -1,7 +1,9 @@
 """What counts as an image, and what is read from it. Every picture is made here."""
 
 import io
+import os
 import pickle
+import signal
 import time
 from dataclasses import replace
 
@@ -11,6 +13,7 @@ import pytest
 from PIL import Image
 
 from pose_lib.errors import InputError
+from pose_lib.formats import video_frames
 from pose_lib.formats.image_decoding import UnreadableImage, decode_image
 from pose_lib.formats.image_listing import mark_output
 from pose_lib.formats.image_search import find_images
@@ -125,6 +128,17 @@ def test_a_video_that_is_none_is_one_clear_line(tmp_path):
     (tmp_path / "walk.mp4").write_text("no video")
     with pytest.raises(InputError, match=r"walk\.mp4 cannot be decoded"):
         find_images(tmp_path / "walk.mp4")
+
+
+def ended_by_what_it_decodes(_memory):
+    return lambda _path: os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def test_a_video_that_ends_its_decoders_process_is_one_clear_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(video_frames, "_counting", ended_by_what_it_decodes)
+    save_video(tmp_path / "walk.avi", n_frames=2)
+    with pytest.raises(InputError, match=r"walk\.avi cannot be decoded: .* by SIGSEGV"):
+        find_images(tmp_path / "walk.avi")
 
 
 @pytest.mark.parametrize(
