@@ -14,9 +14,12 @@ from jaxtyping import Bool, Int
 from zarr.codecs import ZstdCodec
 
 from pose_lib.formats.reading import MISSHAPEN
+from pose_lib.formats.text_codec import use_checked_text
 from pose_lib.keypoints import ImageStatus, Keypoints
 from pose_lib.ledger import Outcomes
 from pose_lib.skeleton import Skeleton
+
+use_checked_text()
 
 CHUNK_ROWS = 1 << 14
 MAX_ROWS, MAX_ARRAY_BYTES = 1 << 27, 1 << 34
@@ -28,7 +31,7 @@ _LOST = {"f": np.nan, "i": -1, "u": 0, "T": "/"}
 _COUNT = "count"
 """The attribute of an array of flags that tells how many are set."""
 
-# MemoryError: the codec of text makes room for as many as a damaged chunk's first bytes promise.
+# MemoryError: damaged metadata and chunks may promise more than there is room for.
 DAMAGE = (RuntimeError, ArithmeticError, MemoryError, *MISSHAPEN)
 """What is raised at arrays whose files are damaged, as by a power failure: gone, empty, other."""
 
@@ -185,8 +188,7 @@ def read_array(group: zarr.Group, name: str) -> np.ndarray:
     array = _array(group, name)
     values = np.asarray(array[:])
     _refuse_lost(array, values)
-    count = array.attrs.get(_COUNT)
-    if count is not None and values.sum() != count:
+    if values.dtype == bool and array.attrs.get(_COUNT, values.sum()) != values.sum():
         raise ValueError(f"a file of {array.path} is gone")
     return values
 
