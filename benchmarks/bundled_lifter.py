@@ -19,7 +19,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import torch
 
 from benchmarks.lifting import SHARED, TRAINING
 from benchmarks.peers.ours import show_progress
@@ -28,7 +27,7 @@ from pose_lib.formats.lifter_folder import save_lifter
 from pose_lib.formats.training_poses import TrainingPoses, read_training_poses
 from pose_lib.lifting.config import TrainConfig
 from pose_lib.lifting.sources import SourceTable, from_plain, measure_sources, with_tables
-from pose_lib.lifting.train import Training
+from pose_lib.lifting.train import Training, use_one_thread
 from tools.project_cmu_poses import write_projections
 
 CONFIG = TrainConfig()
@@ -44,7 +43,7 @@ SOURCES = Path(__file__).with_name("sources.json")
 
 def main() -> None:
     options = _options()
-    torch.set_num_threads(options.threads)
+    use_one_thread()
     mpii = options.data / TRAINING
     poses = read_training_poses(options.poses) if options.poses else bundled_poses(options.data)
     config = replace(CONFIG, seed=options.seed)
@@ -86,7 +85,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--poses", type=Path, nargs="*", default=[], help="2D poses in their place")
     parser.add_argument("--seed", type=int, default=CONFIG.seed)
     parser.add_argument("--out", type=Path, default=FOLDER)
-    parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args()
 
 

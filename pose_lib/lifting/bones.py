@@ -86,27 +86,9 @@ def _kind(bone: str) -> str:
     return bone.removeprefix("left_").removeprefix("right_")
 
 
-def _joints_from_bones() -> Float[Tensor, "joint bone"]:
-    """Return which bones lead from the pelvis to each joint, and how much of them."""
-    matrix = torch.zeros(len(BODY_15), len(BONES))
-    matrix[BODY_15.index("neck"), BONE_NAMES.index("spine")] = 1
-    for axis, start, end in BONES:
-        if axis in AXES:
-            middle = "pelvis" if axis == "hip_axis" else "neck"
-            for joint, share in ((start, -0.5), (end, 0.5)):
-                matrix[BODY_15.index(joint)] = matrix[BODY_15.index(middle)]
-                matrix[BODY_15.index(joint), BONE_NAMES.index(axis)] = share
-    for bone, start, end in BONES:
-        if bone in ("head", *LIMBS):
-            matrix[BODY_15.index(end)] = matrix[BODY_15.index(start)]
-            matrix[BODY_15.index(end), BONE_NAMES.index(bone)] = 1
-    return matrix
-
-
 BONE_STARTS = torch.from_numpy(BODY_15.indices(tuple(start for _, start, _ in BONES)))
 BONE_ENDS = torch.from_numpy(BODY_15.indices(tuple(end for _, _, end in BONES)))
 BONE_KIND = torch.tensor([KINDS.index(_kind(name)) for name in BONE_NAMES])
-JOINTS_FROM_BONES = _joints_from_bones()
 MIRRORED_BONES = bone_indices(*(mirrored_name(name) for name in BONE_NAMES))
 _SIZED_BY = bone_indices(*SIZED_BY)
 _AXIS_SIGN = torch.tensor([-1.0 if name in AXES else 1.0 for name in BONE_NAMES])
@@ -118,8 +100,19 @@ def bone_vectors(joints: Float[Tensor, "pose 15 dim"]) -> Float[Tensor, "pose 12
 
 
 def joints_of(bones: Float[Tensor, "pose 12 dim"]) -> Float[Tensor, "pose 15 dim"]:
-    """Return the joints that these bone vectors lead to, pelvis at the origin."""
-    return torch.einsum("jb,pbd->pjd", JOINTS_FROM_BONES, bones)
+    """Return the joints that these bone vectors lead to, pelvis at the origin.
+
+    Sums alone: a product of matrices would be rounded where a training lets products be.
+    """
+    along = dict(zip(BONE_NAMES, bones.unbind(1), strict=True))
+    at = {"pelvis": torch.zeros_like(along["spine"]), "neck": along["spine"]}
+    for name, start, end in BONES:
+        if name in AXES:
+            middle = at["pelvis" if name == "hip_axis" else "neck"]
+            at[start], at[end] = middle - along[name] / 2, middle + along[name] / 2
+        elif end not in at:
+            at[end] = at[start] + along[name]
+    return torch.stack([at[joint] for joint in BODY_15.joints], dim=1)
 
 
 def mirrored_bones(bones: Float[Tensor, "pose 12 dim"]) -> Float[Tensor, "pose 12 dim"]:

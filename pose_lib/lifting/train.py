@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 
 from pose_lib.config import config_table
+from pose_lib.cores import usable_cores
 from pose_lib.errors import InputError, SickTrainingError
 from pose_lib.lifting.config import TrainConfig
 from pose_lib.lifting.gan import GanStage
@@ -203,7 +204,14 @@ class Training:
             turn = self._source_of[:number].count(source)
             return GanStage(self.people[source], config.gan, config.camera, rng, number=turn)
         device = "cuda" if config.use_gpu and torch.cuda.is_available() else "cpu"
-        return RefineStage(self._corpus(), config.refine, config.camera, rng, device=device)
+        return RefineStage(
+            self._corpus(),
+            config.refine,
+            config.camera,
+            rng,
+            device=device,
+            n_threads=usable_cores(),
+        )
 
     def _corpus(self) -> Corpus:
         """Lift each source's people by its own generators; all generators count alike."""
@@ -221,7 +229,7 @@ class Training:
 
     def _stage_steps(self) -> Iterator[StepReport]:
         while self._stage.step < self._stage.n_steps:
-            with _quick_products():
+            with quick_products():
                 losses = self._stage.advance()
             self._stop_if_not_finite(losses)
             health, done = self._look(losses), (self.step, self._stage.step, self.total_steps)
@@ -273,7 +281,7 @@ class Training:
 
 
 @contextmanager
-def _quick_products() -> Iterator[None]:
+def quick_products() -> Iterator[None]:
     """Let products round to bfloat16 where the processor has it, which halves a training's time.
 
     Noise of that size does not hurt a training; lifting stays exact.
@@ -289,8 +297,9 @@ def _quick_products() -> Iterator[None]:
 def use_one_thread() -> None:
     """Let torch compute with one thread in this process.
 
-    Networks this small gain nothing from more, and where other processes need the cores too,
-    threads that wait for each other make training up to 70 times slower.
+    Products this small gain nothing from more, and where other processes need the cores too,
+    torch's threads, which compute while they wait for each other, make training up to 70 times
+    slower. Stage 2 shares its people out to threads of its own, which do not.
     """
     torch.set_num_threads(1)
 
