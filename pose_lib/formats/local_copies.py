@@ -1,12 +1,15 @@
 """Local copies of what lies on a remote storage, for readers that know nothing but local files."""
 
 import contextlib
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from pose_lib.formats.locations import Location, files_under, is_remote, plain_errors
 from pose_lib.formats.whole_file import write_inside
+
+_AT_ONCE = 1 << 24  # bytes: a video is not read into memory as a whole
 
 
 @contextlib.contextmanager
@@ -28,6 +31,6 @@ def local_copy(path: Location) -> Iterator[Path]:
                 content = (path / name).read_bytes()
             write_inside(copy, name, content)
         if not names:
-            with plain_errors(path):
-                copy.write_bytes(path.read_bytes())
+            with plain_errors(path), path.open("rb") as remote, copy.open("wb") as file:
+                shutil.copyfileobj(remote, file, _AT_ONCE)
         yield copy

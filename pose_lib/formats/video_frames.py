@@ -3,9 +3,8 @@
 import contextlib
 import functools
 import mmap
-import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -13,17 +12,16 @@ import numpy as np
 from jaxtyping import UInt8
 
 from pose_lib.formats.image_decoding import UnreadableImage
-from pose_lib.formats.locations import Location, plain_errors
+from pose_lib.formats.local_copies import local_copy
+from pose_lib.formats.locations import Location
 from pose_lib.worker_processes import Died, WorkerProcesses
-
-_FETCHED_AT_ONCE = 1 << 24
 
 
 class Video:
     """A video held open, so that frames asked for in order cost no search."""
 
     def __init__(self, path: Location) -> None:
-        with _local(path) as file:  # which the capture keeps open, though its name may go
+        with local_copy(path) as file:  # which the capture keeps open, though its name may go
             self._capture = cv2.VideoCapture(str(file))
         self._lock = threading.Lock()
         self._next = 0
@@ -77,7 +75,7 @@ def count_frames(path: Location) -> int:
         UnreachableError: If its storage does not answer.
     """
     with (
-        _local(path) as file,
+        local_copy(path) as file,
         contextlib.closing(WorkerProcesses(1, _counting, n_bytes=mmap.PAGESIZE)) as apart,
     ):
         counted = apart.answer(file)
@@ -95,17 +93,3 @@ def _count(file: Path) -> int:
     if video.claimed_frames > 0 and video.has(video.claimed_frames - 1):
         return video.claimed_frames
     return sum(1 for _ in iter(Video(file).skip, False))
-
-
-@contextlib.contextmanager
-def _local(path: Location) -> Iterator[Path]:
-    """Give a local file; what is remote is fetched into one that ends with the block."""
-    if isinstance(path, Path):
-        yield path
-        return
-    with tempfile.NamedTemporaryFile(suffix=path.suffix) as copy:
-        with plain_errors(path), path.open("rb") as remote:
-            while part := remote.read(_FETCHED_AT_ONCE):
-                copy.write(part)
-            copy.flush()
-        yield Path(copy.name)
