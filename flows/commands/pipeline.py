@@ -38,6 +38,7 @@ from tasks.workspace import DEFAULT_HOME, current_workspace
 if TYPE_CHECKING:
     from flows.pipeline import PipelineResult
     from tasks.render import Rendered
+    from tasks.train import TrainedLifter
 
 POSES_3D = "poses3d.npz"
 
@@ -200,7 +201,7 @@ def train(
         from flows.train import train as train_flow
 
         trained = train_flow(data, settings, again)
-    show_values("Trained", asdict(trained), as_json)
+    _show_trained(trained, as_json)
 
 
 def lift(
@@ -266,19 +267,46 @@ def _show_rendered(rendered: "Rendered", as_json: bool) -> None:
     )
 
 
+def _show_trained(trained: "TrainedLifter", as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(asdict(trained), default=str))
+        return
+    took = "by an earlier run" if trained.reused else f"in {trained.seconds:.0f} s"
+    stages = dict.fromkeys(name.partition("/")[0] for name in trained.losses)
+    show_summary(
+        "Trained",
+        {
+            "registered": f"{trained.model_uri}, alias champion",
+            "trained on": f"{trained.people} 2D poses {took}",
+            **{f"{stage.replace('_', ' ')} ended at": _end_of(stage, trained) for stage in stages},
+            "to use it": f"{_command()} lift photo.jpg --model {trained.model_uri}",
+            "Prefect, MLflow": f"{_command()} ui   serves the pages of this run",
+        },
+    )
+
+
+def _end_of(stage: str, trained: "TrainedLifter") -> str:
+    """Return the last losses of a stage of a training."""
+    losses = {
+        name.partition("/")[2]: value
+        for name, value in trained.losses.items()
+        if name.startswith(f"{stage}/")
+    }
+    return _counted(rounded(losses))
+
+
 def _show_result(result: "PipelineResult", out: Path, as_json: bool) -> None:
     if as_json:
         print(json.dumps(asdict(result), default=str))
         return
     ledger, trained = result.ledger, result.trained
-    gan = {name: value for name, value in trained.losses.items() if name.startswith("gan_1/")}
     show_summary(
         "Done",
         {
             "images": f"{ledger.images} ({_counted(ledger.counts)})",
             "people found": ledger.people,
             "trained on": f"{trained.people} 2D poses in {trained.seconds:.0f} s",
-            "GAN at its end": _counted(rounded(gan)).replace("gan_1/", ""),
+            "GAN at its end": _end_of("gan_1", trained),
             "registered": f"{trained.model_uri}, alias champion",
             "keypoints": out / "keypoints.zarr",
             "people lifted": f"{result.rendered.lifted}, {result.rendered.refused} not",
