@@ -20,14 +20,19 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from benchmarks.lifting import SHARED, TRAINING
-from benchmarks.peers.ours import show_progress
 from pose_lib.config import config_table
-from pose_lib.formats.lifter_folder import save_lifter
-from pose_lib.formats.training_poses import TrainingPoses, read_training_poses
+from pose_lib.lifting.bone_length_table import (
+    BoneLengthTable,
+    from_plain,
+    measure_sources,
+    with_tables,
+)
 from pose_lib.lifting.config import TrainConfig
-from pose_lib.lifting.sources import SourceTable, from_plain, measure_sources, with_tables
+from pose_lib.lifting.files.lifter_folder import save_lifter
 from pose_lib.lifting.train import Training, use_one_thread
+from pose_lib.training_data import TrainingPoses, read_training_poses
+from research.baselines.ours import show_progress
+from research.lifting import SHARED, TRAINING
 from tools.project_cmu_poses import write_projections
 
 CONFIG = TrainConfig()
@@ -69,7 +74,7 @@ def bundled_poses(data: Path) -> TrainingPoses:
         return read_training_poses([data / TRAINING, projected])
 
 
-def source_tables(mpii: Path) -> tuple[SourceTable, ...]:
+def source_tables(mpii: Path) -> tuple[BoneLengthTable, ...]:
     """Return what the lifter knows of sources: MPII's table, measured here, and the others."""
     own = measure_sources(
         read_training_poses([mpii]).by_skeleton,

@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 
 from pose_lib.openpose.config import OpenPoseConfig
-from pose_lib.openpose.detector import load_detector, people_in
+from pose_lib.openpose.load import load_detector
+from pose_lib.openpose.people import people_in
 from pose_lib.openpose.views import prepare, views_of
 
 SAMPLE = Path(__file__).parents[1] / "pose_lib/data/sample"

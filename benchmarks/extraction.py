@@ -33,19 +33,19 @@ import cv2
 import numpy as np
 import psutil
 
-from benchmarks.plain_chain import PlainChain
-from flows.runner import KEEP_MEMORY
-from flows.services import prefect_api, set_environment
-from pose_lib.extraction import ExtractConfig
-from pose_lib.formats.image_search import find_images
-from pose_lib.formats.images import ImageSource
-from pose_lib.formats.pictures import write_image
+from flows.cluster.runner import KEEP_MEMORY
+from flows.local.servers import prefect_api, set_environment
+from pose_lib.datasets.sample import BROKEN_IMAGE, sample_images
+from pose_lib.extract_config import ExtractConfig
+from pose_lib.images.encode import write_image
+from pose_lib.images.find import find_images
+from pose_lib.images.source import ImageSource
 from pose_lib.openpose.config import OpenPoseConfig
-from pose_lib.openpose.detector import load_detector
+from pose_lib.openpose.load import load_detector
 from pose_lib.openpose.views import prepare, views_of
-from pose_lib.sample import BROKEN_IMAGE, sample_images
-from tasks.progress import Progress, progress_to
-from tasks.workspace import Workspace
+from research.plain_chain import PlainChain
+from tasks.runtime.progress import Progress, progress_to
+from tasks.runtime.workspace import Workspace
 from tools.convert_openpose_weights import read_graph
 
 GMAC_PER_PIXEL = 7.54 / (368 * 656)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pose_lib.detectors import DetectorIdentity
-from pose_lib.extraction import ExtractConfig, Picture
+from pose_lib.extract.detector import DetectorIdentity
+from pose_lib.extract.image_result import Picture
 from pose_lib.keypoints import People
 from pose_lib.skeleton import COCO_18, Skeleton
 
@@ -35,7 +35,7 @@ class FixedCostDetector:
 
     seconds: float
     skeleton: Skeleton = COCO_18
-    least_side: int = 368
+    min_side: int = 368
 
     def detect(self, image: Picture) -> People:
         end = time.thread_time() + self.seconds
@@ -47,11 +47,11 @@ class FixedCostDetector:
         return People(keypoints, np.ones(1, np.float32))
 
 
-def identify(config: ExtractConfig, weights: Path) -> DetectorIdentity:  # noqa: ARG001
+def identify(settings: None, weights: Path) -> DetectorIdentity:  # noqa: ARG001
     return DetectorIdentity(COCO_18, weights_sha256="", settings={"milliseconds": _cost_ms()})
 
 
-def load(config: ExtractConfig, weights: Path, *, threads: int) -> FixedCostDetector:  # noqa: ARG001
+def load(settings: None, weights: Path, *, threads: int) -> FixedCostDetector:  # noqa: ARG001
     return FixedCostDetector(_cost_ms() / 1000)
 
 

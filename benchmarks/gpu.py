@@ -41,17 +41,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pose_lib.formats.image_search import find_images
-from pose_lib.formats.images import ImageSource
-from pose_lib.formats.pictures import write_image
+from pose_lib.datasets.sample import sample_images
+from pose_lib.images.encode import write_image
+from pose_lib.images.find import find_images
+from pose_lib.images.source import ImageSource
 from pose_lib.keypoints import People
-from pose_lib.openpose.batch_network import BatchNetwork, CpuNetwork, CudaNetwork, Finished
-from pose_lib.openpose.batches import BatchConfig, BatchDetector
 from pose_lib.openpose.config import OpenPoseConfig
+from pose_lib.openpose.gpu_detector import BatchConfig, BatchDetector
+from pose_lib.openpose.gpu_network import BatchNetwork, CpuNetwork, CudaNetwork, Finished
 from pose_lib.openpose.models import MOBILENET_THIN
 from pose_lib.openpose.views import prepare, views_of
 from pose_lib.openpose.weights import bundled_weights, load_network
-from pose_lib.sample import sample_images
 
 TARGET = "target: 1,000 images/s at 656x368, GPU busy 90 %"
 FLOP_PER_PIXEL = 2 * 7.54e9 / (368 * 656)

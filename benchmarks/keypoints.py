@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from pose_lib.annotations import Annotations
-from pose_lib.detectors import PersonDetector
-from pose_lib.extraction import extract_image, join_results
-from pose_lib.formats.image_search import find_images
-from pose_lib.formats.keypoint_truth import read_keypoint_truth
-from pose_lib.keypoint_report import KeypointReport, score_keypoints
+from pose_lib.datasets.annotation_files import read_keypoint_truth
+from pose_lib.evaluation.keypoint_report import KeypointReport, score_keypoints
+from pose_lib.extract.detector import PersonDetector
+from pose_lib.extract.image_result import extract_image, join_results
+from pose_lib.images.find import find_images
 from pose_lib.openpose.config import OpenPoseConfig
-from pose_lib.openpose.detector import load_detector
+from pose_lib.openpose.load import load_detector
 
 TRUTH = {
     "mpii/images": "ground_truth.json",

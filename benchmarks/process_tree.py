@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 _EVERY = 0.3  # seconds
-_ROLES = (("prefect", "server"), ("flows.guardian", "server"), ("spawn_main", "worker"))
+_ROLES = (("prefect", "server"), ("flows.local.supervisor", "server"), ("spawn_main", "worker"))
 
 
 @dataclass

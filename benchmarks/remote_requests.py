@@ -12,21 +12,15 @@ import numpy as np
 from moto.server import ThreadedMotoServer
 from werkzeug.serving import WSGIRequestHandler
 
-from pose_lib.formats.image_search import find_images
-from pose_lib.formats.images import ImageSource
-from pose_lib.formats.keypoint_store import (
-    Provenance,
-    known_digests,
-    open_store,
-    publish,
-    read_keypoints,
-)
-from pose_lib.formats.locations import Location, location
-from pose_lib.formats.pictures import encode_image
-from pose_lib.formats.store_parts import begin_part, finish_part, shard_key
+from pose_lib.files.locations import Location, location
+from pose_lib.images.encode import encode_image
+from pose_lib.images.find import find_images
+from pose_lib.images.source import ImageSource
 from pose_lib.keypoints import ImageStatus, Keypoints
-from pose_lib.ledger import Outcomes
 from pose_lib.skeleton import COCO_18
+from pose_lib.store import Provenance, known_digests, open_store, publish, read_keypoints
+from pose_lib.store.batches import begin_part, finish_part, shard_key
+from pose_lib.store.ledger import ExtractionResults
 
 N_IMAGES = 32  # one batch
 
@@ -95,7 +89,9 @@ def _keep(store: Location, source: ImageSource, digests: dict[str, str]) -> None
     ones = np.ones(n_images)
     part = begin_part(store, shard_key(of_images), of_images)
     finish_part(
-        store, part, Outcomes(people, of_images, ones.astype(np.int32), ones.astype(np.float32))
+        store,
+        part,
+        ExtractionResults(people, of_images, ones.astype(np.int32), ones.astype(np.float32)),
     )
 
 

@@ -18,9 +18,9 @@ import numpy as np
 import torch
 
 from pose_lib.convert import convert_keypoints
-from pose_lib.formats.lifter_folder import bundled_lifter, load_lifter
-from pose_lib.formats.pose_truth import read_pose_truth
+from pose_lib.datasets.pose_truth import read_pose_truth
 from pose_lib.lifting.evaluate import evaluate_lifter
+from pose_lib.lifting.files.lifter_folder import bundled_lifter, load_lifter
 from pose_lib.lifting.lifter import Lifter
 from pose_lib.skeleton import BODY_15, COCO_17
 

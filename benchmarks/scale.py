@@ -33,8 +33,8 @@ import zarr
 
 from benchmarks.fixed_cost_detector import COST_VARIABLE, NAME, numbered_image
 from benchmarks.process_tree import Usage, watched
-from benchmarks.scale_floors import Floors, floors
-from tasks.workspace import HOME_VARIABLE, Workspace
+from research.scale_floors import Floors, floors
+from tasks.runtime.workspace import HOME_VARIABLE, Workspace
 
 PER_FOLDER = 1000
 _ROOT = Path(__file__).parents[1]

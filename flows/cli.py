@@ -13,20 +13,20 @@ from typing import Annotated, NoReturn
 import typer
 
 from flows.commands import (
+    bone_lengths,
     evaluate,
-    ledger,
     models,
     mpii,
     pipeline,
-    proportions,
     servers,
+    status,
     sweep,
     weights,
 )
 from flows.console import visible
-from flows.services import set_environment
+from flows.local.servers import set_environment
 from pose_lib.errors import InputError, RunFailedError
-from tasks.workspace import HOME_VARIABLE, current_workspace, without_password
+from tasks.runtime.workspace import HOME_VARIABLE, current_workspace, without_password
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
@@ -40,8 +40,8 @@ app = typer.Typer(
 )
 for command in (
     *(pipeline.demo, pipeline.run, pipeline.extract, pipeline.export),
-    *(ledger.status, ledger.retry),
-    *(mpii.choose, pipeline.train, sweep.sweep, pipeline.lift, proportions.proportions, mpii.mpii),
+    *(status.status, status.retry),
+    *(mpii.choose, pipeline.train, sweep.sweep, pipeline.lift, bone_lengths.proportions, mpii.mpii),
 ):
     app.command()(command)
 app.add_typer(evaluate.evaluate_app, name="evaluate")

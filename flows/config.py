@@ -1,8 +1,12 @@
 """Settings of the whole pipeline, as one TOML file holds them."""
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
-from pose_lib.extraction import ExtractConfig
+from pydantic import BeforeValidator
+
+from pose_lib.extract_config import ExtractConfig
+from pose_lib.files.locations import Location, location
 from pose_lib.lifting.config import TrainConfig
 from tasks.export import ExportFormat
 
@@ -34,3 +38,7 @@ class PipelineConfig:
     def __post_init__(self) -> None:
         if self.n_people < 0:
             raise ValueError(f"n_people must not be negative, got {self.n_people}")
+
+
+PathOrUrl = Annotated[Location, BeforeValidator(location)]
+"""A path or a URL, be it an object or, from a deployment, a text."""

@@ -21,8 +21,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from tasks.progress import Progress as Step
-from tasks.progress import lines_to, progress_to
+from tasks.runtime.progress import Progress as Step
+from tasks.runtime.progress import lines_to, progress_to
 
 _QUARTERS = 4
 

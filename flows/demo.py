@@ -1,9 +1,9 @@
 """The demo: the whole pipeline on what is bundled, in a few minutes."""
 
 from flows.config import PipelineConfig
-from pose_lib.extraction import ExtractConfig
+from pose_lib.datasets.sample import sample_images, sample_poses
+from pose_lib.extract_config import ExtractConfig
 from pose_lib.lifting.config import DEMO
-from pose_lib.sample import sample_images, sample_poses
 
 
 def demo_images() -> str:
@@ -16,6 +16,6 @@ def demo_config() -> PipelineConfig:
     return PipelineConfig(
         train_on=(str(sample_poses()),),
         beside="bundled",
-        extract=ExtractConfig(images_per_shard=4, max_failed_share=0.1),  # 1 of 16 is broken
+        extract=ExtractConfig(images_per_shard=4, max_failure_rate=0.1),  # 1 of 16 is broken
         train=DEMO,
     )

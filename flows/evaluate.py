@@ -7,12 +7,12 @@ from typing import Any
 from prefect import flow
 
 from flows.extract import extract_keypoints
-from pose_lib.extraction import ExtractConfig
-from pose_lib.formats.locations import Location
+from pose_lib.extract_config import ExtractConfig
+from pose_lib.files.locations import Location
 from tasks.artifacts import show_report
 from tasks.evaluate import check_truth, score_pictures
 from tasks.evaluate_keypoints import facts, log_evaluation, score_store
-from tasks.extract import Ledger
+from tasks.extract import LedgerCounts
 from tasks.render import check_model
 
 
@@ -55,7 +55,7 @@ def evaluate_pixels(
     adapt: bool = True,
     predictions: Path | None = None,
     worst: Path | None = None,
-) -> tuple[dict[str, Any], Ledger]:
+) -> tuple[dict[str, Any], LedgerCounts]:
     """Score OpenPose and a lifter together, on pictures whose people are known in 3D.
 
     Args:
@@ -73,6 +73,6 @@ def evaluate_pixels(
     check_truth(images, truth)
     check_model(model)
     # However many cannot be read: people in them count as not found.
-    ledger = extract_keypoints(images, store, replace(config, max_failed_share=1.0))
+    ledger = extract_keypoints(images, store, replace(config, max_failure_rate=1.0))
     scores = score_pictures(store, truth, model, adapt=adapt, predictions=predictions, worst=worst)
     return scores, ledger

@@ -5,39 +5,38 @@ from collections.abc import Iterator
 from prefect import flow, unmapped
 from prefect.futures import PrefectFutureList, as_completed
 
-from flows.places import Place
-from flows.runner import dask_runner, worker_count
-from pose_lib.extraction import ExtractConfig
-from pose_lib.formats.locations import Location
-from pose_lib.formats.store_lock import Lease
-from pose_lib.sharding import plan_shards
+from flows.cluster.runner import dask_runner, worker_count
+from flows.config import PathOrUrl
+from pose_lib.extract.plan import plan_shards
+from pose_lib.extract_config import ExtractConfig
+from pose_lib.files.locations import Location
+from pose_lib.store.lock import Lease
 from tasks.artifacts import show_images, show_ledger
-from tasks.bulk import PackedShard, unseen
 from tasks.extract import (
-    Ledger,
-    Survey,
+    ImageInventory,
+    LedgerCounts,
     extract_shard,
     plan_missing_shards,
     publish_store,
+    scan_images,
     shard_length,
-    survey_images,
 )
-from tasks.faults import refuse_too_many_faults
-from tasks.overlay import check_overlays, draw_overlays
-from tasks.overlay_list import expect_overlays, remove_other_overlays
-from tasks.progress import report_progress
+from tasks.failure_limit import refuse_too_many_faults
+from tasks.overlay import check_overlays, draw_overlays, expect_overlays, remove_other_overlays
 from tasks.retry import record_extraction
-from tasks.sole_writer import sole_writer
+from tasks.runtime.payload import CompressedShard, unseen
+from tasks.runtime.progress import report_progress
+from tasks.store_lock import exclusive_lock
 
 
 @flow(name="extract-keypoints", flow_run_name="extract {images}", task_runner=dask_runner())
 def extract_keypoints(
     images: str,
-    store: Place,
+    store: PathOrUrl,
     config: ExtractConfig = ExtractConfig(),  # noqa: B008 - frozen
-    overlays: Place | None = None,
+    overlays: PathOrUrl | None = None,
     overwrite: bool = False,
-) -> Ledger:
+) -> LedgerCounts:
     """Find the people in every image under ``images`` and keep them in the store.
 
     Running again computes only what is new, has changed or failed. Another run that writes the
@@ -52,26 +51,30 @@ def extract_keypoints(
     Raises:
         TooManyFaultsError: After all else, if too many images were unreadable or failed.
     """
-    with sole_writer(store, config.wait_seconds) as lease:
-        survey = survey_images(images, config, store)
+    with exclusive_lock(store, config.lock_timeout) as lease:
+        survey = scan_images(images, config, store)
         if overlays is not None:
             check_overlays(unseen(survey.source), overlays)
         plan = plan_missing_shards(
             unseen(survey), store, config, worker_count(), overwrite=overwrite
         )
-        shards = [*map(PackedShard, plan)]
+        shards = [*map(CompressedShard, plan)]
         del plan  # a million names, say, and their digests
         record_extraction(store, config)
         compute_shards(shards, survey, store, config, lease)
         ledger = publish(survey, store, config, lease)
         if overlays is not None:
             _draw(survey, store, overlays, config)
-    refuse_too_many_faults(ledger, store, config.max_failed_share)
+    refuse_too_many_faults(ledger, store, config.max_failure_rate)
     return ledger
 
 
 def compute_shards(
-    shards: list[PackedShard], survey: Survey, store: Location, config: ExtractConfig, lease: Lease
+    shards: list[CompressedShard],
+    survey: ImageInventory,
+    store: Location,
+    config: ExtractConfig,
+    lease: Lease,
 ) -> None:
     """Work on the shards, and let others see how many of all images are done."""
     n_images = sum(shard.n_images for shard in shards)
@@ -83,7 +86,9 @@ def compute_shards(
         lease.progress(before + done, len(survey.source))
 
 
-def publish(survey: Survey, store: Location, config: ExtractConfig, lease: Lease) -> Ledger:
+def publish(
+    survey: ImageInventory, store: Location, config: ExtractConfig, lease: Lease
+) -> LedgerCounts:
     """Show all results to the store's readers and on the run's page, if the store is ours yet."""
     lease.confirm()
     ledger = publish_store(store, unseen(survey), config.choice)
@@ -92,13 +97,15 @@ def publish(survey: Survey, store: Location, config: ExtractConfig, lease: Lease
     return ledger
 
 
-def _draw(survey: Survey, store: Location, overlays: Location, config: ExtractConfig) -> None:
+def _draw(
+    survey: ImageInventory, store: Location, overlays: Location, config: ExtractConfig
+) -> None:
     shards = plan_shards(
         survey.source.names,
         images_per_shard=10 * shard_length(config),  # drawing is that much quicker
         n_workers=worker_count(),
     )
-    packed, source = [PackedShard(shard) for shard in shards], unmapped(survey.source.only(()))
+    packed, source = [CompressedShard(shard) for shard in shards], unmapped(survey.source.only(()))
     names = expect_overlays(store, overlays)
     drawn = draw_overlays.map(packed, source, unmapped(store), unmapped(overlays))
     for _ in _finish("overlays", drawn, len(survey.source)):

@@ -4,18 +4,16 @@ from dataclasses import dataclass
 
 from prefect import flow
 
-from flows.config import PipelineConfig
+from flows.config import PathOrUrl, PipelineConfig
 from flows.extract import extract_keypoints
-from flows.places import Place
 from flows.render import render_poses
 from flows.train import train
-from pose_lib.formats.locations import Location, location
+from pose_lib.files.locations import Location, location
 from tasks.artifacts import show_summary
-from tasks.export import ExportFormat, export_people
-from tasks.extract import Ledger
-from tasks.ledger import log_ledger
+from tasks.export import ExportFormat, export_people, log_ledger
+from tasks.extract import LedgerCounts
 from tasks.render import Rendered, check_model, log_figures
-from tasks.sole_writer import sole_writer
+from tasks.store_lock import exclusive_lock
 from tasks.train import TrainedLifter, check_training_data, facts
 
 
@@ -23,7 +21,7 @@ from tasks.train import TrainedLifter, check_training_data, facts
 class PipelineResult:
     """What a run of the pipeline made."""
 
-    ledger: Ledger
+    ledger: LedgerCounts
     trained: TrainedLifter
     rendered: Rendered
 
@@ -31,7 +29,7 @@ class PipelineResult:
 @flow(name="pose-pipeline", flow_run_name="poses of {images}")
 def pose_pipeline(
     images: str,
-    out: Place,
+    out: PathOrUrl,
     config: PipelineConfig = PipelineConfig(),  # noqa: B008 - frozen
     overwrite: bool = False,
 ) -> PipelineResult:
@@ -49,7 +47,7 @@ def pose_pipeline(
     check_training_data(list(map(location, config.train_on)))
     if config.beside:
         check_model(config.beside)
-    with sole_writer(store, config.extract.wait_seconds):
+    with exclusive_lock(store, config.extract.lock_timeout):
         ledger = extract_keypoints(images, store, config.extract, overlays, overwrite)
         for kind in config.exports:
             export_people(store, kind, out / "exports" / kind)
@@ -64,6 +62,6 @@ def pose_pipeline(
 
 
 @flow(name="export-keypoints", flow_run_name="export {kind}")
-def export_keypoints(store: Place, out: Place, kind: ExportFormat) -> Location:
+def export_keypoints(store: PathOrUrl, out: PathOrUrl, kind: ExportFormat) -> Location:
     """Write a store's people into a folder in another format."""
     return export_people(store, kind, out)

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from prefect import flow
 
+from flows.config import PathOrUrl
 from flows.extract import extract_keypoints
-from flows.places import Place
-from pose_lib.extraction import ExtractConfig
+from pose_lib.extract_config import ExtractConfig
 from tasks.artifacts import show_pictures
-from tasks.faults import refuse_if_nothing_was_read, tell_faults
-from tasks.imports import import_openpose
-from tasks.registry import label_of
+from tasks.failure_limit import refuse_if_nothing_was_read, tell_faults
+from tasks.import_keypoints import import_openpose
+from tasks.mlflow_tracking.registry import label_of
 from tasks.render import (
     Rendered,
     check_model,
@@ -19,13 +19,13 @@ from tasks.render import (
     lift_people,
     render_people,
 )
-from tasks.sole_writer import sole_writer
+from tasks.store_lock import exclusive_lock
 
 
 @flow(name="render-poses", flow_run_name="render with {model}")
 def render_poses(
-    store: Place,
-    out: Place,
+    store: PathOrUrl,
+    out: PathOrUrl,
     model: str = "bundled",
     n_people: int = 12,
     beside: str = "",
@@ -52,7 +52,7 @@ def render_poses(
 @flow(name="lift-images", flow_run_name="lift {images}")
 def lift_images(
     images: str,
-    out: Place,
+    out: PathOrUrl,
     model: str = "bundled",
     n_people: int = 12,
     config: ExtractConfig = ExtractConfig(),  # noqa: B008 - frozen
@@ -67,15 +67,17 @@ def lift_images(
     """
     store = out / "keypoints.zarr"
     check_model(model)
-    with sole_writer(store, config.wait_seconds):
-        ledger = extract_keypoints(images, store, replace(config, max_failed_share=1.0))
+    with exclusive_lock(store, config.lock_timeout):
+        ledger = extract_keypoints(images, store, replace(config, max_failure_rate=1.0))
         refuse_if_nothing_was_read(ledger)
         tell_faults(ledger)
         return render_poses(store, out / "poses", model, n_people)
 
 
 @flow(name="lift-openpose", flow_run_name="lift {source}")
-def lift_openpose(source: Path, out: Place, model: str = "bundled", n_people: int = 12) -> Rendered:
+def lift_openpose(
+    source: Path, out: PathOrUrl, model: str = "bundled", n_people: int = 12
+) -> Rendered:
     """Go from OpenPose JSON to 3D poses with a lifter that is already trained.
 
     Args:
@@ -83,6 +85,6 @@ def lift_openpose(source: Path, out: Place, model: str = "bundled", n_people: in
         out: Folder for the keypoint store, the 3D poses and the figures.
     """
     check_model(model)
-    with sole_writer(out / "keypoints.zarr", ExtractConfig().wait_seconds):
+    with exclusive_lock(out / "keypoints.zarr", ExtractConfig().lock_timeout):
         store = import_openpose(source, out / "keypoints.zarr")
         return render_poses(store, out / "poses", model, n_people)

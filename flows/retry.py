@@ -2,20 +2,20 @@
 
 from prefect import flow
 
+from flows.cluster.runner import dask_runner, worker_count
+from flows.config import PathOrUrl
 from flows.extract import compute_shards, publish
-from flows.places import Place
-from flows.runner import dask_runner, worker_count
-from pose_lib.extraction import ExtractConfig
-from tasks.bulk import PackedShard
-from tasks.faults import refuse_too_many_faults
-from tasks.progress import tell
+from pose_lib.extract_config import ExtractConfig
+from tasks.failure_limit import refuse_too_many_faults
 from tasks.retry import Retried, nothing_to_retry, plan_retry, recorded_settings, what_became
-from tasks.sole_writer import sole_writer
+from tasks.runtime.payload import CompressedShard
+from tasks.runtime.progress import tell
+from tasks.store_lock import exclusive_lock
 
 
 @flow(name="retry-failed", flow_run_name="retry {store}", task_runner=dask_runner())
 def retry_failed(
-    store: Place, images: Place | None = None, config: ExtractConfig | None = None
+    store: PathOrUrl, images: PathOrUrl | None = None, config: ExtractConfig | None = None
 ) -> Retried:
     """Try the unreadable and failed images of a store again, and touch no other.
 
@@ -28,13 +28,13 @@ def retry_failed(
         TooManyFaultsError: After all else, if too many of all images are still faulty.
     """
     config = config or recorded_settings(store)
-    with sole_writer(store, config.wait_seconds) as lease:
+    with exclusive_lock(store, config.lock_timeout) as lease:
         if nothing := nothing_to_retry(store):
             return nothing
         retry = plan_retry(store, config, worker_count(), images)
-        compute_shards([*map(PackedShard, retry.shards)], retry.survey, store, config, lease)
+        compute_shards([*map(CompressedShard, retry.shards)], retry.survey, store, config, lease)
         ledger = publish(retry.survey, store, config, lease)
         retried = what_became(store, retry.before, ledger)
     tell(f"{retried.mended} of {len(retry.before)} images mended")
-    refuse_too_many_faults(ledger, store, config.max_failed_share)
+    refuse_too_many_faults(ledger, store, config.max_failure_rate)
     return retried

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from flows.console import progress_bars
-from flows.dead_runs import crash_dead_runs, noted_runs
-from flows.services import configured_api, prefect_api
+from flows.local.orphaned_runs import crash_dead_runs, noted_runs
+from flows.local.servers import configured_api, prefect_api
 from pose_lib.errors import InputError
-from tasks.progress import report_progress
-from tasks.workspace import current_workspace
+from tasks.runtime.progress import report_progress
+from tasks.runtime.workspace import current_workspace
 
 
 @contextlib.contextmanager
@@ -41,10 +41,15 @@ def session_with_workers(
 
     Args:
         n_workers: Local worker processes; the environment's or the default number if None.
-        cluster: Where the workers are, as ``flows.runner`` reads it; as set by the environment
-            if None.
+        cluster: Where the workers are, as ``flows.cluster.runner`` reads it; as set by the
+            environment if None.
     """
-    from flows.runner import CLUSTER_VARIABLE, WORKERS_VARIABLE, workers_ahead, workers_elsewhere
+    from flows.cluster.runner import (
+        CLUSTER_VARIABLE,
+        WORKERS_VARIABLE,
+        workers_ahead,
+        workers_elsewhere,
+    )
 
     if n_workers is not None:
         os.environ[WORKERS_VARIABLE] = str(n_workers)

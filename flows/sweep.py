@@ -6,10 +6,10 @@ from pathlib import Path
 from prefect import flow, unmapped
 from prefect.futures import as_completed
 
-from flows.runner import dask_runner
-from pose_lib.formats.locations import Location
+from flows.cluster.runner import dask_runner
+from pose_lib.files.locations import Location
 from pose_lib.lifting.sweep import Outcome
-from tasks.progress import report_progress
+from tasks.runtime.progress import report_progress
 from tasks.sweep import plan_sweep, report_sweep, run_trial, tracked_sweep
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from prefect import flow
 
-from pose_lib.formats.locations import Location
+from pose_lib.files.locations import Location
 from pose_lib.lifting.config import TrainConfig
 from tasks.artifacts import show_table
 from tasks.train import TrainedLifter, facts, train_lifter

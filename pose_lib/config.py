@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pose_lib.errors import InputError
-from pose_lib.formats.reading import read_toml
+from pose_lib.files.parsing import read_toml
 
 Config = TypeVar("Config")
 

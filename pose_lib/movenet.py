@@ -20,9 +20,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from pose_lib.detectors import DetectorIdentity
 from pose_lib.errors import InputError
-from pose_lib.extraction import ExtractConfig
+from pose_lib.extract.detector import DetectorIdentity
 from pose_lib.keypoints import People
 from pose_lib.skeleton import COCO_17, Skeleton
 
@@ -73,12 +72,12 @@ class MoveNet:
     Attributes:
         network: The network's rows of a prepared image; a row is a person or spare.
         skeleton: Names and order of the joints it finds.
-        least_side: Pixels that both sides of an image should keep.
+        min_side: Pixels that both sides of an image should keep.
     """
 
     network: Callable[[Prepared], Rows]
     skeleton: Skeleton = COCO_17
-    least_side: int = LONGEST_SIDE
+    min_side: int = LONGEST_SIDE
 
     def detect(self, image: UInt8[np.ndarray, "height width 3"]) -> People:
         """Return the people in a BGR image, surest first, in its pixels."""
@@ -90,19 +89,19 @@ class MoveNet:
         return in_image(people, (input_width / scale, input_height / scale), (width, height))
 
 
-def identify(config: ExtractConfig, weights: Path) -> DetectorIdentity:  # noqa: ARG001 - as every detector
+def identify(settings: None, weights: Path) -> DetectorIdentity:  # noqa: ARG001 - as every detector
     """Say what the results depend on; nothing of it is for the user to set."""
     read_weights(weights)
-    settings = {
+    table = {
         "longest_side": LONGEST_SIDE,
         "least_score": LEAST_SCORE,
         "least_confidence": LEAST_CONFIDENCE,
         "same_distance": SAME_DISTANCE,
     }
-    return DetectorIdentity(COCO_17, WEIGHTS_SHA256, settings)
+    return DetectorIdentity(COCO_17, WEIGHTS_SHA256, table)
 
 
-def load(config: ExtractConfig, weights: Path, *, threads: int) -> MoveNet:  # noqa: ARG001 - as every detector
+def load(settings: None, weights: Path, *, threads: int) -> MoveNet:  # noqa: ARG001 - as every detector
     """Return the detector, its network compiled."""
     return load_movenet(weights, threads=threads)
 

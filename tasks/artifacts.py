@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from prefect import artifacts
 
-from pose_lib.formats.keypoint_store import read_worst
-from pose_lib.formats.ledger_csv import LEDGER_COLUMNS, ledger_rows
-from pose_lib.formats.locations import Location
+from pose_lib.files.locations import Location
 from pose_lib.plots.figures import smaller_png
-from tasks.extract import Ledger
-from tasks.patience import patiently
+from pose_lib.store import read_worst
+from pose_lib.store.ledger_csv import LEDGER_COLUMNS, ledger_rows
+from tasks.extract import LedgerCounts
+from tasks.runtime.retries import retry_while_unreachable
 
-create_markdown_artifact = patiently(artifacts.create_markdown_artifact)
-create_table_artifact = patiently(artifacts.create_table_artifact)
+create_markdown_artifact = retry_while_unreachable(artifacts.create_markdown_artifact)
+create_table_artifact = retry_while_unreachable(artifacts.create_table_artifact)
 
 MAX_PICTURE_BYTES = 100_000
 """Pictures lie inside the page's text, in Prefect's database; full ones go to disk and MLflow."""
@@ -32,14 +32,14 @@ class Picture:
     png: bytes
 
 
-def show_ledger(ledger: Ledger) -> None:
+def show_ledger(ledger: LedgerCounts) -> None:
     """Put the counts of what became of the images, and what went wrong, on the run's page."""
     create_markdown_artifact(
         _ledger_text(ledger), key="ledger", description="What became of every image"
     )
 
 
-def show_images(store: Location, ledger: Ledger) -> None:
+def show_images(store: Location, ledger: LedgerCounts) -> None:
     """Put a table of the store's images on the run's page: the faulty ones first, not too many."""
     worst = read_worst(store, MAX_LEDGER_ROWS)
     table = [dict(zip(LEDGER_COLUMNS, row, strict=True)) for row in ledger_rows(worst)]
@@ -59,7 +59,7 @@ def show_pictures(pictures: Sequence[Picture], *, key: str, title: str) -> None:
     create_markdown_artifact(text, key=key, description=title)
 
 
-def show_summary(ledger: Ledger, training: dict[str, str], overview: Location) -> None:
+def show_summary(ledger: LedgerCounts, training: dict[str, str], overview: Location) -> None:
     """Put the whole run on one page: the ledger, the training, and the people in 3D.
 
     Args:
@@ -99,7 +99,7 @@ def show_sweep(table: str, picture: Picture, *, title: str) -> None:
     create_markdown_artifact(text, key="sweep", description=title)
 
 
-def _ledger_text(ledger: Ledger) -> str:
+def _ledger_text(ledger: LedgerCounts) -> str:
     counts = {status: str(count) for status, count in ledger.counts.items()}
     text = f"## {ledger.people} people in {ledger.images} images\n\n{_table(counts)}"
     if ledger.reasons:

@@ -8,23 +8,22 @@ import numpy as np
 from prefect import task
 
 from pose_lib.convert import convert_keypoints
+from pose_lib.datasets.image_truth import read_picture_truth
+from pose_lib.datasets.truth_reader import read_lifter_truth
 from pose_lib.errors import InputError
-from pose_lib.formats.image_listing import mark_output
-from pose_lib.formats.image_search import find_images
-from pose_lib.formats.images import ImageSource
-from pose_lib.formats.keypoint_store import read_image_root, read_keypoints
-from pose_lib.formats.lifter_truth import read_lifter_truth
-from pose_lib.formats.locations import Location
-from pose_lib.formats.picture_truth import read_picture_truth
-from pose_lib.formats.whole_file import write_whole
-from pose_lib.image_names import match_names
+from pose_lib.files.atomic_write import write_atomic
+from pose_lib.files.locations import Location
+from pose_lib.images.find import find_images, mark_output
+from pose_lib.images.match_names import match_names
+from pose_lib.images.source import ImageSource
 from pose_lib.lifting.evaluate import evaluate_lifter, score_groups
-from pose_lib.lifting.from_pictures import FoundPeople, find_true_people, score_found
+from pose_lib.lifting.evaluate_images import FoundPeople, find_true_people, score_found
 from pose_lib.plots.figures import png_bytes
 from pose_lib.plots.worst_poses import worst_pose_figures
 from pose_lib.skeleton import BODY_15
-from tasks.progress import report_progress
-from tasks.registry import fetch_lifter
+from pose_lib.store import read_image_root, read_keypoints
+from tasks.mlflow_tracking.registry import fetch_lifter
+from tasks.runtime.progress import report_progress
 
 STAGE = "evaluation"
 _DRAWN = 8
@@ -125,7 +124,7 @@ def _draw_worst(
     mark_output(folder)
     drawn = worst_pose_figures(read, names, found.poses, lifted, truth, most=_DRAWN)
     for place, (name, figure) in enumerate(drawn, start=1):
-        write_whole(folder / f"{place:02}_{Path(name).stem}.png", png_bytes(figure))
+        write_atomic(folder / f"{place:02}_{Path(name).stem}.png", png_bytes(figure))
         report_progress(STAGE, place, _DRAWN)
 
 
@@ -139,4 +138,4 @@ def _write_found(path: Path, found: FoundPeople, lifted: np.ndarray) -> None:
 def _write_predictions(path: Path, **arrays: np.ndarray) -> None:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    write_whole(path, buffer.getvalue())
+    write_atomic(path, buffer.getvalue())

@@ -8,30 +8,23 @@ import mlflow
 from matplotlib.figure import Figure
 from prefect import task
 
+from pose_lib.datasets.annotation_files import read_keypoint_truth
 from pose_lib.errors import InputError
-from pose_lib.formats.image_decoding import UnreadableImage
-from pose_lib.formats.image_listing import mark_output
-from pose_lib.formats.image_search import find_images
-from pose_lib.formats.images import ImageSource
-from pose_lib.formats.keypoint_scores import (
+from pose_lib.evaluation.keypoint_metrics import COCO_SIGMAS
+from pose_lib.evaluation.keypoint_report import KeypointReport, score_keypoints
+from pose_lib.evaluation.scores_json import (
     JOINTS_FILE,
     SCORES_FILE,
     scores_table,
     write_scores,
 )
-from pose_lib.formats.keypoint_store import (
-    is_store,
-    read_image_root,
-    read_keypoints,
-    read_provenance,
-)
-from pose_lib.formats.keypoint_truth import read_keypoint_truth
-from pose_lib.formats.locations import Location
-from pose_lib.formats.sigmas import read_sigmas
-from pose_lib.formats.whole_file import write_whole
-from pose_lib.image_names import match_names
-from pose_lib.keypoint_metrics import COCO_SIGMAS
-from pose_lib.keypoint_report import KeypointReport, score_keypoints
+from pose_lib.evaluation.sigmas_toml import read_sigmas
+from pose_lib.files.atomic_write import write_atomic
+from pose_lib.files.locations import Location
+from pose_lib.images.decode import UnreadableImage
+from pose_lib.images.find import find_images, mark_output
+from pose_lib.images.match_names import match_names
+from pose_lib.images.source import ImageSource
 from pose_lib.plots.figures import png_bytes
 from pose_lib.plots.gallery import Picture as Photograph
 from pose_lib.plots.gallery import ReadPicture
@@ -42,10 +35,16 @@ from pose_lib.plots.keypoint_page import (
     report_page,
     worst_sheets,
 )
+from pose_lib.store import (
+    is_store,
+    read_image_root,
+    read_keypoints,
+    read_provenance,
+)
 from tasks.artifacts import MAX_PICTURE_BYTES, Picture
-from tasks.patience import PATIENT
-from tasks.progress import report_progress
-from tasks.tracking import tracked_run
+from tasks.mlflow_tracking.client import tracked_run
+from tasks.runtime.progress import report_progress
+from tasks.runtime.retries import RETRY_OPTIONS
 
 EXPERIMENT = "keypoint-evaluation"
 STAGE = "evaluation"
@@ -95,7 +94,7 @@ def score_store(
     return {**scores_table(report), "notes": notes, "report": str(folder / REPORT_FILE)}, pictures
 
 
-@task(name="log-evaluation", **PATIENT)
+@task(name="log-evaluation", **RETRY_OPTIONS)
 def log_evaluation(scores: dict[str, Any], store: Location, truth: Path, folder: Path) -> str:
     """Keep the figures and the report in an MLflow run of its own; return the run's id."""
     origin = read_provenance(store)
@@ -172,9 +171,9 @@ def _write(
     pictures = {name: png_bytes(figure) for name, figure in figures.items()}
     for name in FIGURES:
         if name in pictures:
-            write_whole(folder / f"{name}.png", pictures[name])
+            write_atomic(folder / f"{name}.png", pictures[name])
         else:
             (folder / f"{name}.png").unlink(missing_ok=True)
     write_scores(report, folder)
     page = report_page(report, title, notes, pictures)
-    write_whole(folder / REPORT_FILE, page.encode())
+    write_atomic(folder / REPORT_FILE, page.encode())

@@ -10,12 +10,18 @@ from importlib.metadata import version
 import numpy as np
 from prefect import task
 
-from pose_lib.detectors import PersonDetector, detector_named, load_detector
 from pose_lib.errors import InputError
-from pose_lib.extraction import ExtractConfig
-from pose_lib.formats.image_search import find_images
-from pose_lib.formats.images import ImageSource
-from pose_lib.formats.keypoint_store import (
+from pose_lib.extract.detector import PersonDetector, detector_named
+from pose_lib.extract.plan import Shard, plan_shards
+from pose_lib.extract.shard import BatchSizer, ShardWork, scanned_images, work_on_shard
+from pose_lib.extract_config import ExtractConfig
+from pose_lib.files.locations import Location
+from pose_lib.images.find import find_images
+from pose_lib.images.source import ImageSource
+from pose_lib.keypoints import ImageStatus, Keypoints
+from pose_lib.openpose.engine import on_gpu
+from pose_lib.person_selection import EVERYBODY, PersonSelection, check_choice
+from pose_lib.store import (
     Provenance,
     Results,
     finished,
@@ -27,26 +33,18 @@ from pose_lib.formats.keypoint_store import (
     read_image_root,
     remake_store,
 )
-from pose_lib.formats.locations import Location
-from pose_lib.formats.person_choice import check_choice
-from pose_lib.formats.shard_work import Pace, ShardWork, work_on_shard
-from pose_lib.formats.surveyed_images import surveyed_images
-from pose_lib.keypoints import ImageStatus, Keypoints
-from pose_lib.ledger import LedgerTable
-from pose_lib.openpose.engine import on_gpu
-from pose_lib.person_choice import EVERYBODY, PersonChoice
-from pose_lib.sharding import Shard, plan_shards
-from pose_lib.texts_by_name import TextsByName
-from tasks.bulk import UNHASHED, PackedShard
-from tasks.patience import PATIENT
-from tasks.workspace import current_workspace
+from pose_lib.store.ledger import Ledger
+from pose_lib.store.name_index import TextsByName
+from tasks.runtime.payload import UNHASHED, CompressedShard
+from tasks.runtime.retries import RETRY_OPTIONS
+from tasks.runtime.workspace import current_workspace
 
 BATCH_SECONDS = 5.0
 """To write a batch and merge it with others takes 0.05 to 0.1 s: so one or two percent."""
 
 
 @dataclass(frozen=True)
-class Survey:
+class ImageInventory:
     """The images of a run as they are now.
 
     Attributes:
@@ -60,7 +58,7 @@ class Survey:
 
 
 @dataclass(frozen=True)
-class Ledger:
+class LedgerCounts:
     """What became of the images of a store, in numbers.
 
     Attributes:
@@ -75,7 +73,9 @@ class Ledger:
 
 
 @task(name="survey-images")
-def survey_images(images: str, config: ExtractConfig, store: Location | None = None) -> Survey:
+def scan_images(
+    images: str, config: ExtractConfig, store: Location | None = None
+) -> ImageInventory:
     """Find the images and hash their content; refuse a choice of people that cannot be made.
 
     Args:
@@ -86,12 +86,17 @@ def survey_images(images: str, config: ExtractConfig, store: Location | None = N
     stamps = _of_all(source, ImageSource.stamps)
     known = {} if store is None else known_digests(store)
     digests = _of_all(source, lambda block: block.digests(stamps, known))
-    return Survey(source, digests, stamps)
+    return ImageInventory(source, digests, stamps)
 
 
 @task(name="plan-shards", **UNHASHED)
 def plan_missing_shards(
-    survey: Survey, store: Location, config: ExtractConfig, n_workers: int, *, overwrite: bool
+    survey: ImageInventory,
+    store: Location,
+    config: ExtractConfig,
+    n_workers: int,
+    *,
+    overwrite: bool,
 ) -> list[Shard]:
     """Open the store and cut the images that it has no result for into shards.
 
@@ -140,9 +145,9 @@ def cut_shards(
     ]
 
 
-@task(name="extract-shard", task_run_name="extract {packed}", **UNHASHED, **PATIENT)
+@task(name="extract-shard", task_run_name="extract {packed}", **UNHASHED, **RETRY_OPTIONS)
 def extract_shard(
-    packed: PackedShard, source: ImageSource, store: Location, config: ExtractConfig
+    packed: CompressedShard, source: ImageSource, store: Location, config: ExtractConfig
 ) -> int:
     """Find the people in the shard's images and write them to the store; return how many images.
 
@@ -156,19 +161,22 @@ def extract_shard(
     detector = _detector(config)
     # Two images of one content may have come by another way than `cut_shards`.
     digests = shard.digests or tuple(source.only(shard.names).digests().values())
-    images = surveyed_images(
-        replace(source, least_side=detector.least_side),
+    images = scanned_images(
+        replace(source, min_side=detector.min_side),
         {digest: name for name, digest in zip(shard.names, digests, strict=True)},
         shard.tried,
     )
-    alone = functools.partial(load_detector, config, current_workspace().weights)
-    work = ShardWork(detector, alone, _pace(config), provenance(config))
+    work = ShardWork(
+        detector, functools.partial(_load_detector, config), _pace(config), provenance(config)
+    )
     work_on_shard(store, images, work)
     return len(shard.names)
 
 
-@task(name="publish-store", **UNHASHED, **PATIENT)
-def publish_store(store: Location, survey: Survey, choice: PersonChoice = EVERYBODY) -> Ledger:
+@task(name="publish-store", **UNHASHED, **RETRY_OPTIONS)
+def publish_store(
+    store: Location, survey: ImageInventory, choice: PersonSelection = EVERYBODY
+) -> LedgerCounts:
     """Assemble what readers of the store see, for exactly the surveyed images."""
     source = survey.source
     table = publish(
@@ -182,10 +190,10 @@ def publish_store(store: Location, survey: Survey, choice: PersonChoice = EVERYB
     return ledger_of(table)
 
 
-def ledger_of(keypoints: Keypoints | LedgerTable, n_reasons: int = 20) -> Ledger:
+def ledger_of(keypoints: Keypoints | Ledger, n_reasons: int = 20) -> LedgerCounts:
     """Count what became of the images."""
     faults = np.flatnonzero(keypoints.status >= ImageStatus.UNREADABLE)[:n_reasons]
-    return Ledger(
+    return LedgerCounts(
         images=keypoints.n_images,
         people=keypoints.n_people,
         counts=keypoints.counts(),
@@ -207,7 +215,7 @@ def _is_quick(config: ExtractConfig) -> bool:
 def provenance(config: ExtractConfig) -> Provenance:
     """Return what the detector's results depend on beside the images."""
     weights = current_workspace().weights
-    identity = detector_named(config.detector).identify(config, weights)
+    identity = detector_named(config.detector).identify(config.detector_settings, weights)
     settings = {"detector": config.detector, **identity.settings}
     return Provenance(identity.skeleton.name, identity.weights_sha256, settings)
 
@@ -228,7 +236,7 @@ def _of_all(source: ImageSource, texts: Callable[[ImageSource], Mapping[str, str
     return TextsByName(source.names, itertools.chain.from_iterable(pieces))
 
 
-def _refuse_other_images(store: Location, survey: Survey) -> None:
+def _refuse_other_images(store: Location, survey: ImageInventory) -> None:
     """Refuse to replace the results of one folder of images by those of quite another."""
     root = read_image_root(store)
     if root not in (None, survey.source.root):
@@ -240,16 +248,22 @@ def _refuse_other_images(store: Location, survey: Survey) -> None:
 
 @functools.lru_cache(maxsize=1)
 def _detector(config: ExtractConfig) -> PersonDetector:
-    """Load the network once per worker process; a process computes with one thread."""
-    return load_detector(config, current_workspace().weights)
+    """Load the network once per worker process."""
+    return _load_detector(config)
+
+
+def _load_detector(config: ExtractConfig) -> PersonDetector:
+    """Return the detector that the settings name, for a process that computes with one thread."""
+    module = detector_named(config.detector)
+    return module.load(config.detector_settings, current_workspace().weights, threads=1)
 
 
 @functools.lru_cache(maxsize=1)
-def _pace(config: ExtractConfig) -> Pace:
+def _pace(config: ExtractConfig) -> BatchSizer:
     """Return how many images, or seconds of work, this worker process loses if it dies.
 
     As many images as are set; else batches grow where they take less than some seconds.
     """
     if config.images_per_batch is not None:
-        return Pace(config.images_per_batch)
-    return Pace(4096 if _is_quick(config) else 64, BATCH_SECONDS)
+        return BatchSizer(config.images_per_batch)
+    return BatchSizer(4096 if _is_quick(config) else 64, BATCH_SECONDS)

@@ -6,18 +6,20 @@ from pathlib import Path, PurePosixPath
 from prefect import task
 
 from pose_lib.errors import InputError
-from pose_lib.formats.file_names import fitting_name
-from pose_lib.formats.image_decoding import UnreadableImage
-from pose_lib.formats.image_listing import OUTPUT_MARK, mark_output
-from pose_lib.formats.images import ImageSource
-from pose_lib.formats.keypoint_store import read_keypoints
-from pose_lib.formats.locations import Location, files_under
-from pose_lib.formats.pictures import encode_image
-from pose_lib.formats.whole_file import write_all_inside
+from pose_lib.extract.plan import Shard
+from pose_lib.files.atomic_write import write_all_inside
+from pose_lib.files.locations import Location, files_under
+from pose_lib.files.safe_names import fitting_name
+from pose_lib.formats.overlay_index import read_overlay_list, remove_overlays, write_overlay_list
+from pose_lib.images.decode import UnreadableImage
+from pose_lib.images.encode import encode_image
+from pose_lib.images.find import OUTPUT_MARK, mark_output
+from pose_lib.images.source import ImageSource
 from pose_lib.plots.overlay import draw_people
-from pose_lib.sharding import Shard
-from tasks.bulk import UNHASHED, PackedShard
-from tasks.patience import PATIENT
+from pose_lib.store import read_keypoints, read_ledger
+from pose_lib.store.ledger_summary import faulty_rows
+from tasks.runtime.payload import UNHASHED, CompressedShard
+from tasks.runtime.retries import RETRY_OPTIONS
 
 
 @task(name="check-overlays", **UNHASHED)
@@ -36,9 +38,9 @@ def check_overlays(source: ImageSource, folder: Location) -> None:
         )
 
 
-@task(name="draw-overlays", task_run_name="draw {packed}", **UNHASHED, **PATIENT)
+@task(name="draw-overlays", task_run_name="draw {packed}", **UNHASHED, **RETRY_OPTIONS)
 def draw_overlays(
-    packed: PackedShard, source: ImageSource, store: Location, folder: Location
+    packed: CompressedShard, source: ImageSource, store: Location, folder: Location
 ) -> int:
     """Draw the store's people over the shard's images; return how many images.
 
@@ -69,3 +71,23 @@ def _overlays(shard: Shard, source: ImageSource, store: Location) -> Iterator[tu
         drawn = draw_people(image, people, keypoints.skeleton, chosen=chosen)
         overlay = overlay_name(name)
         yield overlay, encode_image(PurePosixPath(overlay).suffix, drawn)
+
+
+@task(name="expect-overlays", **RETRY_OPTIONS)
+def expect_overlays(store: Location, folder: Location) -> list[str]:
+    """Put the overlays that are to be drawn on the folder's list; return their names.
+
+    Before they are drawn, so that an interrupted run leaves none that is not on the list.
+    """
+    ledger = read_ledger(store)
+    unreadable = {ledger.filename[row] for row in faulty_rows(ledger)}
+    names = [overlay_name(name) for name in ledger.filename if name not in unreadable]
+    write_overlay_list(folder, {*names, *read_overlay_list(folder)})
+    return names
+
+
+@task(name="remove-other-overlays", **RETRY_OPTIONS)
+def remove_other_overlays(folder: Location, names: list[str]) -> None:
+    """Remove the overlays on the folder's list that are not among these."""
+    remove_overlays(folder, read_overlay_list(folder) - set(names))
+    write_overlay_list(folder, names)

@@ -9,27 +9,31 @@ from prefect import task
 
 from pose_lib.convert import convert_keypoints
 from pose_lib.errors import InputError
-from pose_lib.formats.file_names import fitting_name
-from pose_lib.formats.image_decoding import UnreadableImage
-from pose_lib.formats.image_listing import mark_output
-from pose_lib.formats.images import ImageSource
-from pose_lib.formats.keypoint_store import read_image_root, read_keypoints
-from pose_lib.formats.lifted_poses import read_lifted_poses, write_lifted_poses, write_openpose_3d
-from pose_lib.formats.local_copies import local_copy
-from pose_lib.formats.locations import Location, plain_errors
-from pose_lib.formats.whole_file import write_inside, write_whole
+from pose_lib.files.atomic_write import write_atomic, write_inside
+from pose_lib.files.local_copy import local_copy
+from pose_lib.files.locations import Location, plain_errors
+from pose_lib.files.safe_names import fitting_name
+from pose_lib.images.decode import UnreadableImage
+from pose_lib.images.find import mark_output
+from pose_lib.images.source import ImageSource
 from pose_lib.keypoints import Keypoints
+from pose_lib.lifting.files.poses3d_npz import (
+    read_lifted_poses,
+    write_lifted_poses,
+    write_openpose_3d,
+)
 from pose_lib.lifting.lifter import LiftedPoses, Lifter
 from pose_lib.plots.animation import turntable_gif
+from pose_lib.plots.featured_people import choose_people
 from pose_lib.plots.figures import png_bytes
 from pose_lib.plots.gallery import ReadPicture, overview_figure, person_figure, viewer_page
-from pose_lib.selection import choose_people
 from pose_lib.skeleton import BODY_15
+from pose_lib.store import read_image_root, read_keypoints
 from tasks.artifacts import MAX_PICTURE_BYTES, Picture
-from tasks.patience import PATIENT
-from tasks.progress import report_progress
-from tasks.registry import fetch_lifter, run_of
-from tasks.tracking import connect
+from tasks.mlflow_tracking.client import connect
+from tasks.mlflow_tracking.registry import fetch_lifter, run_of
+from tasks.runtime.progress import report_progress
+from tasks.runtime.retries import RETRY_OPTIONS
 
 ENOUGH_TO_ADAPT = 200
 """People from which on a store's own bone ratios are measured, not taken from its source."""
@@ -74,7 +78,7 @@ def lift_people(store: Location, model: str, path: Location) -> Location:
     return path
 
 
-@task(name="export-3d", **PATIENT)
+@task(name="export-3d", **RETRY_OPTIONS)
 def export_poses(store: Location, lifted: Location, folder: Location) -> Location:
     """Write OpenPose JSON with the 3D beside the 2D."""
     write_openpose_3d(folder, read_keypoints(store).only_chosen(), read_lifted_poses(lifted))
@@ -110,7 +114,7 @@ def render_people(
     return pictures, Rendered(folder, n_lifted, keypoints.n_people - n_lifted, len(chosen))
 
 
-@task(name="log-figures", **PATIENT)
+@task(name="log-figures", **RETRY_OPTIONS)
 def log_figures(folder: Location, model: str) -> None:
     """Add the folder to the MLflow run that made the model, if one did."""
     if run_id := run_of(model):
@@ -150,14 +154,14 @@ def _draw_together(
 ) -> list[str]:
     """Write the sheet and the page with all who were chosen, and the first of them turning."""
     sheet = overview_figure(read, keypoints, lifted, chosen)
-    write_whole(folder / "overview.png", png_bytes(sheet))
+    write_atomic(folder / "overview.png", png_bytes(sheet))
     page = viewer_page(read, keypoints, lifted, chosen)
-    write_whole(folder / "viewer.html", page.encode())
+    write_atomic(folder / "viewer.html", page.encode())
     if not len(chosen):
         return ["overview.png", "viewer.html"]
     pose, filled, spread = (of[chosen[0]] for of in (lifted.poses3d, lifted.filled, lifted.spread))
     turning = turntable_gif(pose, filled, spread=spread)
-    write_whole(folder / "turntable.gif", turning)
+    write_atomic(folder / "turntable.gif", turning)
     return ["overview.png", "viewer.html", "turntable.gif"]
 
 
@@ -169,7 +173,7 @@ def _delete_earlier_figures(folder: Location, written: list[str]) -> None:
         for name in set(earlier) - set(written):
             if Path(name).name == name:
                 (folder / name).unlink(missing_ok=True)
-    write_whole(listed, "\n".join(written).encode())
+    write_atomic(listed, "\n".join(written).encode())
 
 
 def _file_name(rank: int, name: str) -> str:

@@ -7,23 +7,23 @@ from dataclasses import dataclass
 from prefect import task
 
 from pose_lib.errors import InputError
-from pose_lib.extraction import ExtractConfig
-from pose_lib.formats.file_names import refuse_escaping_names
-from pose_lib.formats.images import ImageSource
-from pose_lib.formats.keypoint_store import (
+from pose_lib.extract.plan import Shard
+from pose_lib.extract_config import ExtractConfig
+from pose_lib.files.locations import Location
+from pose_lib.files.safe_names import refuse_escaping_names
+from pose_lib.images.source import ImageSource
+from pose_lib.keypoints import ImageStatus
+from pose_lib.recorded_config import read_settings, record_settings
+from pose_lib.store import (
     finished,
     known_digests,
     open_store,
     read_image_root,
     read_ledger,
 )
-from pose_lib.formats.locations import Location
-from pose_lib.formats.store_settings import read_settings, record_settings
-from pose_lib.keypoints import ImageStatus
-from pose_lib.ledger import LedgerTable
-from pose_lib.ledger_summary import faulty_rows
-from pose_lib.sharding import Shard
-from tasks.extract import Ledger, Survey, cut_shards, ledger_of, provenance
+from pose_lib.store.ledger import Ledger
+from pose_lib.store.ledger_summary import faulty_rows
+from tasks.extract import ImageInventory, LedgerCounts, cut_shards, ledger_of, provenance
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Retry:
         before: Label of the status that each of those has had.
     """
 
-    survey: Survey
+    survey: ImageInventory
     shards: list[Shard]
     before: Mapping[str, str]
 
@@ -51,7 +51,7 @@ class Retried:
     """
 
     became: dict[str, dict[str, int]]
-    ledger: Ledger
+    ledger: LedgerCounts
 
     @property
     def mended(self) -> int:
@@ -101,11 +101,11 @@ def plan_retry(
     known = dict(zip(ledger.filename, ledger.digest, strict=True))
     whole = ImageSource(root, ledger.filename, max_pixels=config.max_pixels)
     shards = cut_shards(now, finished(store), config, n_workers)
-    return Retry(Survey(whole, known | now, stamps), shards, before)
+    return Retry(ImageInventory(whole, known | now, stamps), shards, before)
 
 
 @task(name="compare-ledgers")
-def what_became(store: Location, before: Mapping[str, str], ledger: Ledger) -> Retried:
+def what_became(store: Location, before: Mapping[str, str], ledger: LedgerCounts) -> Retried:
     """Count what became of the images that were tried again."""
     table = read_ledger(store)
     now = {name: _label(table, row) for row, name in enumerate(table.filename) if name in before}
@@ -116,7 +116,7 @@ def what_became(store: Location, before: Mapping[str, str], ledger: Ledger) -> R
     return Retried(became, ledger)
 
 
-def _label(ledger: LedgerTable, row: int) -> str:
+def _label(ledger: Ledger, row: int) -> str:
     return ImageStatus(int(ledger.status[row])).label
 
 

@@ -12,37 +12,39 @@ from tempfile import TemporaryDirectory
 import mlflow
 from prefect import task
 
+from pose_lib.datasets.pose_truth import read_pose_truth
 from pose_lib.errors import InputError, SickTrainingError
-from pose_lib.formats.lifter_folder import save_lifter
-from pose_lib.formats.locations import Location
-from pose_lib.formats.pose_truth import read_pose_truth
-from pose_lib.formats.sweep_files import (
+from pose_lib.files.atomic_write import write_atomic
+from pose_lib.files.locations import Location
+from pose_lib.lifting.files.lifter_folder import save_lifter
+from pose_lib.lifting.files.sweep_table import (
     CSV_FILE,
     MARKDOWN_FILE,
     read_sweep,
     sweep_csv,
     sweep_markdown,
 )
-from pose_lib.formats.training_poses import TrainingPoses, read_training_poses
-from pose_lib.formats.whole_file import write_whole
 from pose_lib.lifting.lifter import Lifter
 from pose_lib.lifting.sweep import FIGURES, Outcome, Sweep, Trial, rows_of
 from pose_lib.lifting.train import Training, use_one_thread
 from pose_lib.plots.figures import png_bytes
 from pose_lib.plots.sweep_bars import sweep_figure
+from pose_lib.training_data import TrainingPoses, read_training_poses
 from tasks.artifacts import MAX_PICTURE_BYTES, Picture, show_sweep
 from tasks.evaluate import score_lifter
-from tasks.interruption import held_signals
-from tasks.journal import WHOLE, Journal
-from tasks.tracking import (
+from tasks.mlflow_tracking.checkpoint_folder import clear, lock_checkpoints
+from tasks.mlflow_tracking.client import (
     PARENT_TAG,
     connect,
     download,
     find_runs,
-    patiently,
     tracked_run,
+    until_mlflow_answers,
 )
-from tasks.training import (
+from tasks.mlflow_tracking.journal import WHOLE, Journal
+from tasks.runtime.signals import deferred_signals
+from tasks.runtime.workspace import current_workspace
+from tasks.training_run import (
     Saver,
     begun_training,
     figures,
@@ -55,8 +57,6 @@ from tasks.training import (
     stopwatch,
     training_id,
 )
-from tasks.training_place import clear, held_place
-from tasks.workspace import current_workspace
 
 EXPERIMENT = "pose-lifting-sweeps"
 FIGURE_FILE = "sweep.png"
@@ -126,7 +126,7 @@ def run_trial(trial: Trial, data: Sequence[Location], truth: Path | None, whole:
     trial_id = f"{training_id(poses, trial.config)}-{version('poselift')}"
     place = current_workspace().checkpoints / f"sweep-{trial_id}"
     try:
-        with held_place(place):
+        with lock_checkpoints(place):
             if (run_id := _finished_trial(whole, trial_id)) is None:
                 run_id = _train(trial, trial_id, poses, whole, place)
             clear(place)
@@ -156,7 +156,7 @@ def report_sweep(outcomes: Sequence[Outcome], title: str, out: Path | None) -> s
     with TemporaryDirectory() as temporary:
         for folder in (Path(temporary), *([out] if out else [])):
             for name, content in files.items():
-                write_whole(folder / name, content)
+                write_atomic(folder / name, content)
         mlflow.log_artifacts(temporary)
     mlflow.set_tag("mlflow.note.content", table)
     picture = Picture("means and seeds", png_bytes(figure, max_bytes=MAX_PICTURE_BYTES))
@@ -174,7 +174,9 @@ def _train(trial: Trial, trial_id: str, poses: TrainingPoses, whole: str, place:
         with kept_if_sick(saver):
             _advance(training, saver, record.journal)
         record.deliver()
-        patiently(lambda: _store(training.lifter(), record.run_id), what="the trained lifter")
+        until_mlflow_answers(
+            lambda: _store(training.lifter(), record.run_id), what="the trained lifter"
+        )
         record.journal.end(WHOLE, "FINISHED")
         record.deliver()
     return record.run_id
@@ -182,7 +184,7 @@ def _train(trial: Trial, trial_id: str, poses: TrainingPoses, whole: str, place:
 
 def _advance(training: Training, saver: Saver, journal: Journal) -> None:
     """Train to the end; tell the curves, then the figures that the table wants."""
-    with held_signals() as interrupted:
+    with deferred_signals() as interrupted:
         seconds = stopwatch(journal, WHOLE)
         for report in saved_on_the_way(training.steps(), saver, interrupted):
             if is_logged(report):

@@ -12,35 +12,37 @@ import numpy as np
 from prefect import task
 
 from pose_lib.errors import InputError, RunFailedError
-from pose_lib.formats.lifter_folder import save_lifter, save_networks
-from pose_lib.formats.locations import Location
-from pose_lib.formats.training_poses import TrainingPoses, read_training_poses
+from pose_lib.files.locations import Location
+from pose_lib.lifting.bone_length_table import BoneLengthTable, measure_sources
 from pose_lib.lifting.config import TrainConfig
-from pose_lib.lifting.sources import SourceTable, measure_sources
+from pose_lib.lifting.files.lifter_folder import save_lifter, save_networks
 from pose_lib.lifting.train import StepReport, Training, use_one_thread
 from pose_lib.plots.figures import png_bytes, training_curves
-from tasks.interruption import held_signals
-from tasks.journal import WHOLE, Journal
-from tasks.progress import report_progress, tell
-from tasks.registry import (
+from pose_lib.training_data import TrainingPoses, read_training_poses
+from tasks.mlflow_tracking.checkpoint_folder import clear, is_begun, lock_checkpoints, was_finished
+from tasks.mlflow_tracking.client import (
+    EXPERIMENT,
+    connect,
+    find_runs,
+    origin_tags,
+    reason_of,
+    require_tracking,
+    tracked_run,
+    tracking_server,
+    until_mlflow_answers,
+)
+from tasks.mlflow_tracking.journal import WHOLE, Journal
+from tasks.mlflow_tracking.registry import (
     RegisteredLifter,
     forget_unregistered,
     promote,
     register_lifter,
     registered_by,
 )
-from tasks.tracking import (
-    EXPERIMENT,
-    connect,
-    find_runs,
-    origin_tags,
-    patiently,
-    reason_of,
-    require_tracking,
-    tracked_run,
-    tracking_server,
-)
-from tasks.training import (
+from tasks.runtime.progress import report_progress, tell
+from tasks.runtime.signals import deferred_signals
+from tasks.runtime.workspace import current_workspace
+from tasks.training_run import (
     Record,
     Saver,
     begun_training,
@@ -55,8 +57,6 @@ from tasks.training import (
     told_how_it_ends,
     training_id,
 )
-from tasks.training_place import clear, held_place, is_begun, was_finished
-from tasks.workspace import current_workspace
 
 STAGES = f"{EXPERIMENT}-stages"
 TRAINING_TAG = "training"
@@ -124,7 +124,7 @@ def train_lifter(
     name = training_id(poses, config)
     place = current_workspace().checkpoints / name
     tag = f"{name}-{version('poselift')}"
-    with held_place(place) as lease:
+    with lock_checkpoints(place) as lease:
         if was_finished(place, EXPERIMENT):
             clear(place)
             again = False
@@ -223,7 +223,7 @@ def _train(training: Training, saver: Saver, journal: Journal) -> None:
     for stage, reports in training.stages():
         _end_stages(journal, but=stage)
         journal.begin(stage, experiment=STAGES, name=stage, tags={}, within=WHOLE)
-        with told_how_it_ends(journal, stage), held_signals() as interrupted:
+        with told_how_it_ends(journal, stage), deferred_signals() as interrupted:
             seconds = stopwatch(journal, stage)
             for report in saved_on_the_way(reports, saver, interrupted):
                 if is_logged(report):
@@ -256,7 +256,9 @@ def _stored(
     """Store and register, however often MLflow goes away meanwhile; one version in all."""
     try:
         confirm()
-        return patiently(lambda: _store(training, poses, record), what="the trained lifter")
+        return until_mlflow_answers(
+            lambda: _store(training, poses, record), what="the trained lifter"
+        )
     except (InputError, OSError) as error:
         raise RunFailedError(
             f"the lifter is trained but cannot be stored ({reason_of(error)}); mend that and run "
@@ -280,7 +282,7 @@ def _store(training: Training, poses: TrainingPoses, record: Record) -> Register
         return register_lifter(folder / "lifter", example=poses.poses[:4])
 
 
-def _sources(poses: TrainingPoses) -> tuple[SourceTable, ...]:
+def _sources(poses: TrainingPoses) -> tuple[BoneLengthTable, ...]:
     """Measure the bone lengths of the detectors or data sets that gave the poses."""
     rng = np.random.default_rng(0)
     tables = measure_sources(poses.by_skeleton, "the 2D poses it was trained on", rng)

@@ -22,7 +22,7 @@ from flows.commands.options import (
 )
 from flows.console import rounded, say, show_summary, show_table
 from flows.session import session, session_with_workers
-from tasks.workspace import current_workspace, make_folder
+from tasks.runtime.workspace import current_workspace, make_folder
 
 evaluate_app = typer.Typer(no_args_is_help=True, help="Score results against the truth.")
 
@@ -154,7 +154,7 @@ def evaluate_pixels(
 
     Needs pictures whose people are known in 2D and 3D.
     """
-    from pose_lib.formats.picture_truth import read_picture_truth
+    from pose_lib.datasets.image_truth import read_picture_truth
 
     settings = pipeline_settings(config).extract
     read_picture_truth(truth)  # what is none is told before any server starts

@@ -16,7 +16,7 @@ models_app = typer.Typer(
 @models_app.command("list")
 def list_models(as_json: Json = False) -> None:
     """List the registered lifters, newest first."""
-    from tasks.registry import as_table, list_lifters
+    from tasks.mlflow_tracking.registry import as_table, list_lifters
 
     rows = as_table(list_lifters())
     if as_json:
@@ -33,7 +33,7 @@ def promote(
     ],
 ) -> None:
     """Make a version the champion."""
-    from tasks.registry import promote as promote_version
+    from tasks.mlflow_tracking.registry import promote as promote_version
 
     print(f"champion: {promote_version(version).uri}")
 
@@ -41,6 +41,6 @@ def promote(
 @models_app.command()
 def rollback() -> None:
     """Make the version before the champion the champion."""
-    from tasks.registry import rollback as roll_back
+    from tasks.mlflow_tracking.registry import rollback as roll_back
 
     print(f"champion: {roll_back().uri}")

@@ -10,7 +10,7 @@ from flows.commands.options import Annotations, Json, Store, Wait, person_choice
 from flows.console import say, show_summary, show_table
 
 if TYPE_CHECKING:
-    from pose_lib.mpii_audit import MpiiAudit
+    from pose_lib.datasets.mpii_audit import MpiiAudit
 
 
 def mpii(
@@ -34,10 +34,9 @@ def mpii(
     Counts images and people, who is kept and who is not and why: for training and testing, and by
     how near the people of a picture stand to each other.
     """
-    from pose_lib.formats.images import image_sizes
-    from pose_lib.formats.mpii import read_mpii_release
-    from pose_lib.formats.mpii_audit import audit_table, write_audit
-    from pose_lib.mpii_audit import audit_mpii
+    from pose_lib.datasets.mpii import read_mpii_release
+    from pose_lib.datasets.mpii_audit import audit_mpii, audit_table, write_audit
+    from pose_lib.images.source import image_sizes
 
     release = read_mpii_release(file)
     audit = audit_mpii(release, image_sizes(images, release.people.filename) if images else None)
@@ -83,16 +82,16 @@ def choose(
     Exports, training and lifting use the chosen people. All stay in the store: choose again at
     any time, without the images.
     """
-    from pose_lib.extraction import ExtractConfig
-    from pose_lib.formats.keypoint_store import choose_again, read_choice
-    from pose_lib.formats.store_settings import record_choice
-    from tasks.progress import lines_to
-    from tasks.sole_writer import sole_writer
+    from pose_lib.extract_config import ExtractConfig
+    from pose_lib.recorded_config import record_choice
+    from pose_lib.store import choose_again, read_choice
+    from tasks.runtime.progress import lines_to
+    from tasks.store_lock import exclusive_lock
 
     choice = person_choice(rule, annotations)
     read_choice(store)  # what is no store is told before anything is made
-    patience = ExtractConfig().wait_seconds if wait is None else wait
-    with lines_to(say), sole_writer(store, patience, "poselift choose"):
+    patience = ExtractConfig().lock_timeout if wait is None else wait
+    with lines_to(say), exclusive_lock(store, patience, "poselift choose"):
         choose_again(store, choice)
         record_choice(store, choice)
     record = read_choice(store)

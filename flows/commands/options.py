@@ -10,9 +10,9 @@ from pose_lib.errors import InputError
 
 if TYPE_CHECKING:
     from flows.config import PipelineConfig
-    from pose_lib.extraction import ExtractConfig
-    from pose_lib.formats.locations import Location
-    from pose_lib.person_choice import PersonChoice
+    from pose_lib.extract_config import ExtractConfig
+    from pose_lib.files.locations import Location
+    from pose_lib.person_selection import PersonSelection
 
 
 def not_empty(text: str) -> str:
@@ -27,7 +27,7 @@ def place(text: str) -> "Location":
 
     What commands say is a ``Path`` is a ``UPath`` then, as Typer knows no unions.
     """
-    from pose_lib.formats.locations import check_storage, location
+    from pose_lib.files.locations import check_storage, location
 
     try:
         path = location(not_empty(str(text)))  # a default is a path already
@@ -129,7 +129,7 @@ Overwrite = Annotated[
         "kept and the command refuses.",
     ),
 ]
-MaxFailedShare = Annotated[
+MaxFailureRate = Annotated[
     float | None,
     typer.Option(
         min=0,
@@ -179,7 +179,7 @@ def pipeline_settings(
     choose: str | None = None,
     annotations: Path | None = None,
     seed: int | None = None,
-    max_failed_share: float | None = None,
+    max_failure_rate: float | None = None,
     wait: float | None = None,
 ) -> "PipelineConfig":
     """Return the file's settings, or the defaults, changed by the options that are given."""
@@ -198,26 +198,26 @@ def pipeline_settings(
         extract = _with_input_height(extract, input_height)
     if choose is not None or annotations is not None:
         extract = replace(extract, choice=person_choice(choose or "annotated", annotations))
-    return replace(settings, extract=with_limits(extract, max_failed_share, wait))
+    return replace(settings, extract=with_limits(extract, max_failure_rate, wait))
 
 
 def with_limits(
-    extract: "ExtractConfig", max_failed_share: float | None, wait: float | None
+    extract: "ExtractConfig", max_failure_rate: float | None, wait: float | None
 ) -> "ExtractConfig":
     """Return the settings with those of two limits that are given."""
-    if max_failed_share is not None:
-        extract = replace(extract, max_failed_share=max_failed_share)
+    if max_failure_rate is not None:
+        extract = replace(extract, max_failure_rate=max_failure_rate)
     if wait is not None:
-        extract = replace(extract, wait_seconds=wait)
+        extract = replace(extract, lock_timeout=wait)
     return extract
 
 
-def person_choice(rule: str, annotations: Path | None) -> "PersonChoice":
+def person_choice(rule: str, annotations: Path | None) -> "PersonSelection":
     """Return the choice of people that the options ask for."""
-    from pose_lib.person_choice import PersonChoice
+    from pose_lib.person_selection import PersonSelection
 
     try:
-        return PersonChoice(rule, str(annotations.absolute()) if annotations else None)
+        return PersonSelection(rule, str(annotations.absolute()) if annotations else None)
     except ValueError as error:
         raise InputError(f"{error} (--choose {rule}, --annotations FILE)") from error
 

@@ -18,7 +18,7 @@ from flows.commands.options import (
     Images,
     InputHeight,
     Json,
-    MaxFailedShare,
+    MaxFailureRate,
     Model,
     NPeople,
     Out,
@@ -33,7 +33,7 @@ from flows.commands.options import (
 )
 from flows.console import rounded, show_summary, show_values
 from flows.session import session, session_with_workers
-from tasks.workspace import DEFAULT_HOME, current_workspace
+from tasks.runtime.workspace import DEFAULT_HOME, current_workspace
 
 if TYPE_CHECKING:
     from flows.pipeline import PipelineResult
@@ -84,7 +84,7 @@ def run(
     choose: Choose = None,
     annotations: Annotations = None,
     seed: Seed = None,
-    max_failed_share: MaxFailedShare = None,
+    max_failure_rate: MaxFailureRate = None,
     wait: Wait = None,
     workers: Workers = None,
     cluster: Cluster = None,
@@ -106,7 +106,7 @@ def run(
         choose=choose,
         annotations=annotations,
         seed=seed,
-        max_failed_share=max_failed_share,
+        max_failure_rate=max_failure_rate,
         wait=wait,
     )
     with session_with_workers(workers, cluster):
@@ -132,7 +132,7 @@ def extract(
     input_height: InputHeight = None,
     choose: Choose = None,
     annotations: Annotations = None,
-    max_failed_share: MaxFailedShare = None,
+    max_failure_rate: MaxFailureRate = None,
     wait: Wait = None,
     workers: Workers = None,
     cluster: Cluster = None,
@@ -148,7 +148,7 @@ def extract(
         input_height=input_height,
         choose=choose,
         annotations=annotations,
-        max_failed_share=max_failed_share,
+        max_failure_rate=max_failure_rate,
         wait=wait,
     ).extract
     with session_with_workers(workers, cluster):
@@ -225,8 +225,8 @@ def lift(
 
     Uses a lifter that is trained already; nothing is trained. Results are in DIR/poses.
     """
-    from pose_lib.formats.keypoint_store import is_store
     from pose_lib.formats.openpose_json import holds_openpose
+    from pose_lib.store import is_store
 
     path, n_people = place(source), people or 0
     settings = pipeline_settings(config).extract

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from flows.console import say
-from tasks.workspace import current_workspace
+from tasks.runtime.workspace import current_workspace
 
 
 def show_config() -> None:
@@ -33,7 +33,7 @@ def ui(
 
     They show the runs of the working folder, and can be reached from this machine alone.
     """
-    from flows.services import announced, mlflow_server, prefect_server
+    from flows.local.servers import announced, mlflow_server, prefect_server
 
     workspace = current_workspace()
     with (

@@ -44,7 +44,7 @@ def sweep(
     The file names variants by the settings that they change; each is trained with every seed. Run
     it again to go on with a sweep that was cut short, or after adding a variant to the file.
     """
-    from pose_lib.formats.sweep_files import read_sweep
+    from pose_lib.lifting.files.sweep_table import read_sweep
 
     chosen = _numbers(seeds) if seeds is not None else None
     read_sweep(file)  # a mistake in it is told before any server starts

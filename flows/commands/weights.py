@@ -11,7 +11,7 @@ import typer
 from flows.commands.options import Json
 from flows.console import say, show_summary, show_table
 from pose_lib.errors import InputError
-from tasks.workspace import current_workspace
+from tasks.runtime.workspace import current_workspace
 
 if TYPE_CHECKING:
     from pose_lib.openpose.licenses import License
@@ -24,7 +24,7 @@ weights_app = typer.Typer(
 @weights_app.command("list")
 def list_weights(as_json: Json = False) -> None:
     """List OpenPose's models and where their weights are."""
-    from pose_lib.openpose.availability import available_models
+    from pose_lib.openpose.model_list import available_models
 
     folder = current_workspace().weights
     models = available_models(folder)

@@ -5,10 +5,10 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pose_lib.convert import convert_keypoints
-from pose_lib.formats.absence import zero_where_missing
-from pose_lib.formats.decimals import shortest
-from pose_lib.formats.locations import Location
-from pose_lib.formats.whole_file import write_whole
+from pose_lib.files.atomic_write import write_atomic
+from pose_lib.files.locations import Location
+from pose_lib.formats.float32_text import shortest
+from pose_lib.formats.missing_joints import zero_where_missing
 from pose_lib.keypoints import Keypoints
 from pose_lib.skeleton import COCO_17
 
@@ -28,8 +28,8 @@ def write_coco(keypoints: Keypoints, folder: Location) -> Location:
             ids, keypoints.filename, keypoints.size, strict=True
         )
     ]
-    write_whole(folder / IMAGES_FILE, json.dumps(images, ensure_ascii=False).encode())
-    write_whole(folder / RESULTS_FILE, json.dumps(coco_results(keypoints)).encode())
+    write_atomic(folder / IMAGES_FILE, json.dumps(images, ensure_ascii=False).encode())
+    write_atomic(folder / RESULTS_FILE, json.dumps(coco_results(keypoints)).encode())
     return folder / RESULTS_FILE
 
 

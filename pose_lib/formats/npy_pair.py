@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from pose_lib.errors import InputError
-from pose_lib.formats.absence import mean_confidence, nan_where_missing, zero_where_missing
-from pose_lib.formats.file_names import refuse_escaping_names
-from pose_lib.formats.locations import Location
-from pose_lib.formats.numpy_files import read_npy
-from pose_lib.formats.reading import read_text
-from pose_lib.formats.whole_file import write_whole
+from pose_lib.files.atomic_write import write_atomic
+from pose_lib.files.locations import Location
+from pose_lib.files.npz import read_npy
+from pose_lib.files.parsing import read_text
+from pose_lib.files.safe_names import refuse_escaping_names
+from pose_lib.formats.missing_joints import mean_confidence, nan_where_missing, zero_where_missing
 from pose_lib.keypoints import ImageStatus, Keypoints
 from pose_lib.skeleton import BODY_15, BODY_25, COCO_17, COCO_18, MPII_16, SKELETONS, Skeleton
 
@@ -32,9 +32,9 @@ def write_npy_pair(keypoints: Keypoints, folder: Location) -> Location:
     names = [keypoints.filename[row] for row in keypoints.image]
     joints = "".join(f"{joint}\n" for joint in keypoints.skeleton.joints)
 
-    write_whole(folder / JOINTS_FILE, joints.encode())
-    write_whole(folder / FILENAMES_FILE, _npy(np.array(names, dtype=np.str_)))
-    write_whole(folder / KEYPOINTS_FILE, _npy(xyc))
+    write_atomic(folder / JOINTS_FILE, joints.encode())
+    write_atomic(folder / FILENAMES_FILE, _npy(np.array(names, dtype=np.str_)))
+    write_atomic(folder / KEYPOINTS_FILE, _npy(xyc))
     return folder
 
 

@@ -16,14 +16,14 @@ import numpy as np
 from jaxtyping import Float
 
 from pose_lib.errors import InputError
-from pose_lib.formats.absence import mean_confidence, nan_where_missing, zero_where_missing
-from pose_lib.formats.decimals import shortest
-from pose_lib.formats.file_names import fitting_name, refuse_escaping_names
-from pose_lib.formats.image_listing import holds_images
-from pose_lib.formats.local_copies import local_copy
-from pose_lib.formats.locations import Location, files_under
-from pose_lib.formats.reading import making_sense, read_json
-from pose_lib.formats.whole_file import write_all_inside
+from pose_lib.files.atomic_write import write_all_inside
+from pose_lib.files.local_copy import local_copy
+from pose_lib.files.locations import Location, files_under
+from pose_lib.files.parsing import read_json, validation_errors
+from pose_lib.files.safe_names import fitting_name, refuse_escaping_names
+from pose_lib.formats.float32_text import shortest
+from pose_lib.formats.missing_joints import mean_confidence, nan_where_missing, zero_where_missing
+from pose_lib.images.find import holds_images
 from pose_lib.keypoints import ImageStatus, Keypoints
 from pose_lib.skeleton import BODY_25, COCO_17, COCO_18, MPI_15, Skeleton, skeleton_named
 
@@ -198,7 +198,7 @@ def _read_file(path: Path, source: Path) -> _ImageFile:
     document = read_json(path, _WHAT, max_bytes=MAX_FILE_BYTES, remedy=f"expected {_EXPECTED}")
     own_name = path.name if path == source else path.relative_to(source).as_posix()
     own_name = own_name.removesuffix(SUFFIX).removesuffix(".json")
-    with making_sense(path, _EXPECTED):
+    with validation_errors(path, _EXPECTED):
         people = tuple(
             tuple(map(float, person.get("pose_keypoints_2d", person.get("pose_keypoints"))))
             for person in document["people"]
@@ -250,7 +250,7 @@ def _is_body_25b(people: Sequence[tuple[float, ...]]) -> bool:
 
 
 def _keypoints(images: Sequence[_ImageFile], skeleton: Skeleton, source: Path) -> Keypoints:
-    with making_sense(source, "files that hold together"):
+    with validation_errors(source, "files that hold together"):
         people = [_person(numbers, skeleton) for image in images for numbers in image.people]
         xyc = nan_where_missing(np.array(people, np.float32).reshape(-1, len(skeleton), 3))
         scores = [score for image in images for score in image.facts.get("scores", ())]

@@ -14,7 +14,7 @@ def aligned_distances(
     turn it. Where either is a single point there is none, and the distance is the truth's own.
     A pose with NaN or infinity has NaN for distances.
 
-    Source: Umeyama 1991, doi:10.1109/34.88573, as ``pose_lib.pose_metrics`` scores it.
+    Source: Umeyama 1991, doi:10.1109/34.88573, as ``pose_lib.evaluation.pose_metrics`` scores it.
     """
     poses = poses - poses.mean(dim=1, keepdim=True)
     truth = truth - truth.mean(dim=1, keepdim=True)

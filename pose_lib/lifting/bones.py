@@ -126,7 +126,7 @@ def depth_bound(bones: Float[Tensor, "pose 12 2"]) -> Float[Tensor, "pose 12"]:
     return (_LONGEST_BONE**2 - bones.square().sum(-1)).clamp_min(1e-4).sqrt()
 
 
-def person_size(
+def estimate_scale(
     lengths: Float[Tensor, "pose 12"], table: Float[Tensor, "#pose 12"], *, longest: int
 ) -> Float[Tensor, "pose"]:
     """Return the image length of one trunk length, from the bones least foreshortened.
@@ -179,7 +179,7 @@ def measurable_bone_lengths(
     size = (joints - pelvis).norm(dim=-1).nanmean(dim=1)
     for _ in range(3):  # size from bones, bones from size: settles in two or three rounds
         table = _longest_seen(lengths, size, percentile)
-        size = person_size(lengths, table[None], longest=3)
+        size = estimate_scale(lengths, table[None], longest=3)
     return _longest_seen(lengths, size, percentile)
 
 

@@ -51,9 +51,9 @@ def seen_from_elsewhere(
     n = len(points)
     level = pitched(points, torch.full((n,), -math.radians(camera.pitch_mean)))
     spun = turned(level, 2 * math.pi * torch.rand(n, generator=rng))
-    pitch = camera.pitch_mean + camera.pitch_spread * torch.randn(n, generator=rng)
-    pitch = pitch.clamp(camera.pitch_lowest, camera.pitch_highest)
-    roll = camera.roll_spread * torch.randn(n, generator=rng)
+    pitch = camera.pitch_mean + camera.pitch_std * torch.randn(n, generator=rng)
+    pitch = pitch.clamp(camera.min_pitch, camera.max_pitch)
+    roll = camera.roll_std * torch.randn(n, generator=rng)
     return rolled(pitched(spun, pitch.deg2rad()), roll.deg2rad())
 
 

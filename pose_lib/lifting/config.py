@@ -14,27 +14,27 @@ class CameraConfig:
 
     Attributes:
         pitch_mean: Degrees that a camera looks down on average.
-        pitch_spread: Standard deviation in degrees.
-        pitch_lowest: Cameras look up no steeper than this (negative is up).
-        pitch_highest: Cameras look down no steeper than this.
-        roll_spread: Standard deviation of the tilt in degrees.
+        pitch_std: Standard deviation in degrees.
+        min_pitch: Cameras look up no steeper than this (negative is up).
+        max_pitch: Cameras look down no steeper than this.
+        roll_std: Standard deviation of the tilt in degrees.
         nearest: Smallest distance in trunk lengths.
         farthest: Largest distance in trunk lengths.
     """
 
     pitch_mean: float = 7.0
-    pitch_spread: float = 13.0
-    pitch_lowest: float = -30.0
-    pitch_highest: float = 55.0
-    roll_spread: float = 2.0
+    pitch_std: float = 13.0
+    min_pitch: float = -30.0
+    max_pitch: float = 55.0
+    roll_std: float = 2.0
     nearest: float = 3.0
     farthest: float = 8.5
 
     def __post_init__(self) -> None:
         if not 1.5 <= self.nearest <= self.farthest:
             raise ValueError("the camera needs 1.5 <= nearest <= farthest, in trunk lengths")
-        if not self.pitch_lowest <= self.pitch_mean <= self.pitch_highest:
-            raise ValueError("the camera needs pitch_lowest <= pitch_mean <= pitch_highest")
+        if not self.min_pitch <= self.pitch_mean <= self.max_pitch:
+            raise ValueError("the camera needs min_pitch <= pitch_mean <= max_pitch")
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,14 @@ class GanConfig:
         width: Hidden width of the generator and of the whole-body discriminator.
         learning_rate: Peak of both networks' rate.
         flexion_weight: Weight of the loss on knees and elbows that bend the wrong way.
-        relift_weights: Weights of the loss between lifting a new view and the pose it shows; the
+        cycle_weights: Weights of the loss between lifting a new view and the pose it shows; the
             generators take them in turn, since generators that differ make a better corpus.
-        relift_ramp: Steps over which the re-lift weight rises from zero.
+        cycle_warmup_steps: Steps over which the re-lift weight rises from zero.
         r1_weight: Weight of the discriminators' gradient penalty. Their noise keeps them calm
             enough without one, which lifts half a millimeter better.
         r1_every: Steps between two gradient penalties.
         part_weights: Weights of the discriminators of the whole body, the legs and the upper body.
-        even_facing: Whether people are shown so often that all ways of facing come out even, as
+        balance_azimuth: Whether people are shown so often that all ways of facing come out even, as
             they do in random new views; photographers prefer faces.
         noise: Standard deviation of what is added to the discriminators' inputs, in bone lengths.
         memory: Share of the averaged generator that stays at each step.
@@ -67,22 +67,22 @@ class GanConfig:
     width: int = 256
     learning_rate: float = 5e-4
     flexion_weight: float = 0.5
-    relift_weights: tuple[float, ...] = (0.3, 0.0)
-    relift_ramp: int = 500
+    cycle_weights: tuple[float, ...] = (0.3, 0.0)
+    cycle_warmup_steps: int = 500
     r1_weight: float = 0.0
     r1_every: int = 8
     part_weights: tuple[float, ...] = (1.0, 0.5, 0.5)
-    even_facing: bool = True
+    balance_azimuth: bool = True
     noise: float = 0.03
     memory: float = 0.998
 
     def __post_init__(self) -> None:
         _require_positive(
-            self, "n_generators", "steps", "batch", "width", "relift_ramp", "r1_every"
+            self, "n_generators", "steps", "batch", "width", "cycle_warmup_steps", "r1_every"
         )
         _require_positive(self, "learning_rate")
-        if not self.relift_weights:
-            raise ValueError("relift_weights needs at least one weight")
+        if not self.cycle_weights:
+            raise ValueError("cycle_weights needs at least one weight")
         if len(self.part_weights) != 3 or min(self.part_weights) < 0 or not any(self.part_weights):
             raise ValueError(
                 "part_weights needs three weights, none negative and not all zero: of the whole "
@@ -98,39 +98,42 @@ class NoiseConfig:
     see ``pose_lib.lifting.openpose_noise``.
 
     Attributes:
-        annotated_share: Share of people seen nearly where they are, every joint sure.
-        openpose_share: Share of people seen as the bundled OpenPose network sees them; the rest
-            has any amount of jitter.
+        annotated_probability: Share of people seen nearly where they are, every joint sure.
+        openpose_probability: Share of people seen as the bundled OpenPose network sees them; the
+            rest has any amount of jitter.
         annotation_noise: Largest joint noise of annotated people.
-        body_swap_share: Share of OpenPose's people whose left and right are swapped throughout.
-        limb_swap_share: Share of them whose arms are swapped, and as many whose legs are.
-        jitter_lowest: Smallest joint noise of the rest.
-        jitter_highest: Largest joint noise of the rest.
-        outlier_share: Share of the rest's joints that are far off.
-        incomplete_share: Share of all people who lack joints besides those that OpenPose missed:
-            by chance, ends of limbs, or all below the picture.
+        body_swap_probability: Share of OpenPose's people whose left and right are swapped
+            throughout.
+        limb_swap_probability: Share of them whose arms are swapped, and as many whose legs are.
+        min_jitter: Smallest joint noise of the rest.
+        max_jitter: Largest joint noise of the rest.
+        outlier_probability: Share of the rest's joints that are far off.
+        incomplete_probability: Share of all people who lack joints besides those that OpenPose
+            missed: by chance, ends of limbs, or all below the picture.
     """
 
-    annotated_share: float = 0.3
-    openpose_share: float = 0.35
+    annotated_probability: float = 0.3
+    openpose_probability: float = 0.35
     annotation_noise: float = 0.003
-    body_swap_share: float = 0.01
-    limb_swap_share: float = 0.01
-    jitter_lowest: float = 0.003
-    jitter_highest: float = 0.028
-    outlier_share: float = 0.025
-    incomplete_share: float = 0.55
+    body_swap_probability: float = 0.01
+    limb_swap_probability: float = 0.01
+    min_jitter: float = 0.003
+    max_jitter: float = 0.028
+    outlier_probability: float = 0.025
+    incomplete_probability: float = 0.55
 
     def __post_init__(self) -> None:
         _require_shares(self, *(option.name for option in fields(self)))
-        if self.annotated_share + self.openpose_share > 1:
-            raise ValueError("annotated_share and openpose_share must not exceed 1 together")
-        if self.jitter_lowest > self.jitter_highest:
-            raise ValueError("jitter_lowest must not exceed jitter_highest")
+        if self.annotated_probability + self.openpose_probability > 1:
+            raise ValueError(
+                "annotated_probability and openpose_probability must not exceed 1 together"
+            )
+        if self.min_jitter > self.max_jitter:
+            raise ValueError("min_jitter must not exceed max_jitter")
 
 
 @dataclass(frozen=True)
-class RefineConfig:
+class DistillConfig:
     """Stage 2: the lifter that ships, trained on new views of what the generators lifted.
 
     Attributes:
@@ -138,18 +141,18 @@ class RefineConfig:
         batch: Synthetic people per step.
         width: Hidden width, even: half of it sees the mirror image.
         learning_rate: Peak rate of the first and last layer and of all biases (Adam).
-        hidden_learning_rate: Peak rate of the hidden matrices (Muon).
-        shape_weight: Weight of the error that is left after the best similarity, beside the
+        muon_learning_rate: Peak rate of the hidden matrices (Muon).
+        pa_loss_weight: Weight of the error that is left after the best similarity, beside the
             joint error's one: which way a pose leans is less certain than its shape.
-        group_spread: Log-normal spread of the lengths of spine, legs, arms, hips and
+        group_log_std: Log-normal spread of the lengths of spine, legs, arms, hips and
             shoulders.
-        bone_spread: Log-normal spread of each kind of bone besides.
-        person_spread: Log-normal spread between people of one source, never told to the lifter.
+        bone_log_std: Log-normal spread of each kind of bone besides.
+        person_log_std: Log-normal spread between people of one source, never told to the lifter.
         nose_forward: Largest distance of the nose in front of the neck-to-nose bone, in trunk
             lengths; MPII has no nose and its stand-in lies on the head's axis.
-        other_legs_share: Share of people who get the legs of somebody else, facing alike.
-        other_arm_share: Share of people's arms that are somebody else's, facing alike.
-        told_share: Share of people whose source's proportions are told to the lifter.
+        leg_swap_probability: Share of people who get the legs of somebody else, facing alike.
+        arm_swap_probability: Share of people's arms that are somebody else's, facing alike.
+        conditioning_probability: Share of people whose source's proportions are told to the lifter.
         noise: How the people are detected.
     """
 
@@ -157,26 +160,28 @@ class RefineConfig:
     batch: int = 2048
     width: int = 512
     learning_rate: float = 1e-3
-    hidden_learning_rate: float = 0.02
-    shape_weight: float = 1.0
-    group_spread: float = 0.08
-    bone_spread: float = 0.04
-    person_spread: float = 0.03
+    muon_learning_rate: float = 0.02
+    pa_loss_weight: float = 1.0
+    group_log_std: float = 0.08
+    bone_log_std: float = 0.04
+    person_log_std: float = 0.03
     nose_forward: float = 0.15
-    other_legs_share: float = 0.5
-    other_arm_share: float = 0.2
-    told_share: float = 0.6
+    leg_swap_probability: float = 0.5
+    arm_swap_probability: float = 0.2
+    conditioning_probability: float = 0.6
     noise: NoiseConfig = field(default_factory=NoiseConfig)
 
     def __post_init__(self) -> None:
-        _require_positive(self, "steps", "batch", "width", "learning_rate", "hidden_learning_rate")
+        _require_positive(self, "steps", "batch", "width", "learning_rate", "muon_learning_rate")
         if self.width % 2:  # told here, not once stage 1 is over
             raise ValueError(f"width must be even, half is for the mirror image, not {self.width}")
-        _require_shares(self, "other_legs_share", "other_arm_share", "told_share")
+        _require_shares(
+            self, "leg_swap_probability", "arm_swap_probability", "conditioning_probability"
+        )
 
 
 @dataclass(frozen=True)
-class HealthConfig:
+class DiagnosticsConfig:
     """When a GAN counts as sick. This stops a training or lets it be, and never changes its result.
 
     A limit that several looks in a row find broken stops the training. Source of the limits:
@@ -188,16 +193,16 @@ class HealthConfig:
         people: How many of the training's people are looked at.
         begin: Steps of each generator before its limits apply: at first all people are flat.
         patience: Looks in a row that must find the same limit broken.
-        spread_lowest: How far depths must vary between people, relative to how far they may; a
+        min_depth_spread: How far depths must vary between people, relative to how far they may; a
             healthy GAN has 0.5 to 0.65, flat people 0.
-        saturated_highest: Share of bones that may reach as far into depth as they can; a healthy
+        max_saturated: Share of bones that may reach as far into depth as they can; a healthy
             GAN has up to 0.15.
-        mirror_highest: Share of people who may come out mirrored front to back by the bend of
+        max_mirrored: Share of people who may come out mirrored front to back by the bend of
             their knees and elbows; a healthy GAN has up to 0.05.
-        accuracy_highest: Share that the discriminator may judge right; a healthy GAN has 0.55 to
+        max_accuracy: Share that the discriminator may judge right; a healthy GAN has 0.55 to
             0.7.
-        facing_highest: How far the facing cosines of new views may be from those of real people;
-            a healthy GAN has up to 0.1, flat people 0.2.
+        max_facing_distance: How far the facing cosines of new views may be from those of real
+            people; a healthy GAN has up to 0.1, flat people 0.2.
     """
 
     stop: bool = True
@@ -205,11 +210,11 @@ class HealthConfig:
     people: int = 1000
     begin: int = 250
     patience: int = 3
-    spread_lowest: float = 0.25
-    saturated_highest: float = 0.5
-    mirror_highest: float = 0.3
-    accuracy_highest: float = 0.85
-    facing_highest: float = 0.16
+    min_depth_spread: float = 0.25
+    max_saturated: float = 0.5
+    max_mirrored: float = 0.3
+    max_accuracy: float = 0.85
+    max_facing_distance: float = 0.16
 
     def __post_init__(self) -> None:
         _require_positive(self, "every", "people", "patience")
@@ -229,8 +234,8 @@ class TrainConfig:
     use_gpu: bool = True
     camera: CameraConfig = field(default_factory=CameraConfig)
     gan: GanConfig = field(default_factory=GanConfig)
-    refine: RefineConfig = field(default_factory=RefineConfig)
-    health: HealthConfig = field(default_factory=HealthConfig)
+    refine: DistillConfig = field(default_factory=DistillConfig)
+    health: DiagnosticsConfig = field(default_factory=DiagnosticsConfig)
 
     @property
     def total_steps(self) -> int:
@@ -251,7 +256,7 @@ def _require_positive(config: object, *names: str) -> None:
 
 
 DEMO = TrainConfig(
-    gan=GanConfig(n_generators=1, steps=500, batch=128, width=128, relift_ramp=350),
-    refine=RefineConfig(steps=600, batch=256, width=256),
+    gan=GanConfig(n_generators=1, steps=500, batch=128, width=128, cycle_warmup_steps=350),
+    refine=DistillConfig(steps=600, batch=256, width=256),
 )
 """Settings for a demonstration: plausible poses from 2,000 people in less than a minute."""

@@ -69,13 +69,15 @@ def report_people(
         by_openpose(exact, box, config, rng),
         by_others(exact, box, config, rng),
     )
-    limits = torch.tensor([config.annotated_share, config.annotated_share + config.openpose_share])
+    limits = torch.tensor(
+        [config.annotated_probability, config.annotated_probability + config.openpose_probability]
+    )
     manner = torch.bucketize(torch.rand(n, generator=rng), limits, right=True)
     joints, confidence = (
         torch.stack(of_manners)[manner, torch.arange(n)]
         for of_manners in zip(*reports, strict=True)
     )
-    lacking = _lacking_anywhere(n, rng) & _chance(n, config.incomplete_share, rng)
+    lacking = _lacking_anywhere(n, rng) & _chance(n, config.incomplete_probability, rng)
     confidence = torch.where(lacking, 0, confidence)
     return _with_made_middles(joints, confidence, _made_middles(manner == 1, rng))
 
@@ -103,10 +105,10 @@ def by_others(
     Confidences are all 1, or any, or fall with the error.
     """
     n, n_joints, _ = exact.shape
-    span = config.jitter_highest - config.jitter_lowest
-    of_person = config.jitter_lowest + span * torch.rand(n, 1, generator=rng)
+    span = config.max_jitter - config.min_jitter
+    of_person = config.min_jitter + span * torch.rand(n, 1, generator=rng)
     level = of_person * (_JITTER_SPREAD * torch.randn(n, n_joints, generator=rng)).exp()
-    outlier = torch.rand(n, n_joints, generator=rng) < config.outlier_share
+    outlier = torch.rand(n, n_joints, generator=rng) < config.outlier_probability
     level = torch.where(outlier, _OUTLIER, level)
     error = level[..., None] * torch.randn(exact.shape, generator=rng)
 

@@ -7,8 +7,14 @@ import numpy as np
 from jaxtyping import Float
 
 from pose_lib.errors import InputError
+from pose_lib.evaluation.pose_metrics import (
+    auc,
+    joint_errors_aligned,
+    joint_errors_scaled,
+    mirror_rate,
+    pck,
+)
 from pose_lib.lifting.lifter import Lifter
-from pose_lib.pose_metrics import auc, joint_errors_aligned, joint_errors_scaled, mirror_rate, pck
 from pose_lib.skeleton import BODY_15
 
 SCORED_JOINTS = tuple(joint for joint in BODY_15.joints if joint != "nose")

@@ -18,14 +18,14 @@ from pose_lib.lifting.bones import (
     KINDS,
     bone_indices,
     bone_vectors,
+    estimate_scale,
     joints_of,
-    person_size,
 )
 from pose_lib.lifting.camera import projected, seen_from_elsewhere
+from pose_lib.lifting.canonical_people import NormalizedPoses
 from pose_lib.lifting.config import CameraConfig, GanConfig
 from pose_lib.lifting.networks import Discriminator, Generator
-from pose_lib.lifting.people import CanonicalPeople
-from pose_lib.lifting.state import (
+from pose_lib.lifting.tensor_state import (
     Tensors,
     optimizer_tensors,
     packed,
@@ -46,7 +46,7 @@ class GanStage:
 
     def __init__(
         self,
-        people: CanonicalPeople,
+        people: NormalizedPoses,
         config: GanConfig,
         camera: CameraConfig,
         rng: torch.Generator,
@@ -59,8 +59,8 @@ class GanStage:
             number: Of this generator among those of its source; decides which of the
                 config's re-lift weights it takes.
         """
-        self._relift_weight = config.relift_weights[number % len(config.relift_weights)]
-        self.people = people if config.even_facing else people.as_photographed()
+        self._relift_weight = config.cycle_weights[number % len(config.cycle_weights)]
+        self.people = people if config.balance_azimuth else people.as_photographed()
         self.config, self.camera, self.rng = config, camera, rng
         self.step, self.n_steps = 0, config.steps
         self.player = Generator(config.width, rng)
@@ -131,7 +131,7 @@ class GanStage:
         flexion = flexion_loss(lifted)
         # The gradient stops at the rotated pose: else flat poses, easiest to re-lift, win.
         relift = relift_loss(self.player(noisy_view.detach()), view[..., 2].detach())
-        ramp = min(1.0, self.step / self.config.relift_ramp)
+        ramp = min(1.0, self.step / self.config.cycle_warmup_steps)
         loss = (
             adversarial + self.config.flexion_weight * flexion + self._relift_weight * ramp * relift
         )
@@ -173,7 +173,7 @@ def new_view(
     joints = joints_of(seen_from_elsewhere(lifted, camera, rng) * lengths[..., None])
     flat = bone_vectors(projected(joints, camera, rng))
     depth = bone_vectors(joints)[..., 2:]
-    size = person_size(flat.norm(dim=-1), table[None], longest=3)
+    size = estimate_scale(flat.norm(dim=-1), table[None], longest=3)
     return torch.cat([flat, depth], dim=-1) / (size[:, None] * table)[..., None]
 
 

@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from pose_lib.lifting.bone_length_table import BoneLengthTable
 from pose_lib.lifting.bones import TOLD, measure_bone_lengths
+from pose_lib.lifting.lifter_input import CONDITIONED_KINDS, LifterInput, normalized, proportions_of
 from pose_lib.lifting.networks import RADIUS_SHARES, Regressor
-from pose_lib.lifting.observation import TOLD_KINDS, Observation, normalized, proportions_of
-from pose_lib.lifting.sources import SourceTable
 
 FEWEST_JOINTS = 6
 _AT_ONCE = 1024  # their activations stay in the cache
@@ -54,7 +54,7 @@ class Lifter:
 
     Attributes:
         regressor: The network, with its table of bone lengths.
-        proportions: How its source's bone lengths compare to the table, see ``Observation``; None
+        proportions: How its source's bone lengths compare to the table, see ``LifterInput``; None
             where the source is not known, as with a single photograph.
         origin: Where it comes from, in plain values: settings and number of people, or more.
         sources: What is known of detectors and data sets, for single photographs of theirs.
@@ -63,7 +63,7 @@ class Lifter:
     regressor: Regressor
     proportions: Float[Tensor, "7"] | None = None
     origin: dict[str, Any] = field(default_factory=dict)
-    sources: tuple[SourceTable, ...] = ()
+    sources: tuple[BoneLengthTable, ...] = ()
 
     def lift(self, poses: Float[np.ndarray, "pose 15 3"]) -> LiftedPoses:
         """Lift people, whole or not, to 3D.
@@ -133,13 +133,15 @@ class Lifter:
 
     def _observation(
         self, poses: Float[np.ndarray, "pose 15 3"], found: Bool[np.ndarray, "pose 15"]
-    ) -> Observation:
+    ) -> LifterInput:
         known = np.where(found[..., None], poses, 0).astype(np.float64)
         middle = known[..., :2].sum(1) / np.maximum(found.sum(1), 1)[:, None]
         near = np.where(found[..., None], known[..., :2] - middle[:, None], 0)  # before rounding
         n = len(poses)
-        proportions = torch.zeros(len(TOLD_KINDS)) if self.proportions is None else self.proportions
-        return Observation(
+        proportions = (
+            torch.zeros(len(CONDITIONED_KINDS)) if self.proportions is None else self.proportions
+        )
+        return LifterInput(
             joints=torch.from_numpy(near.astype(np.float32)),
             confidence=torch.from_numpy(known[..., 2].astype(np.float32)).clamp(0, 1),
             proportions=proportions.expand(n, -1),

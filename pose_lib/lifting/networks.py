@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pose_lib.lifting.bones import BONES, LEGS, UPPER_BODY, bone_indices, depth_bound, joints_of
-from pose_lib.lifting.observation import N_FEATURES, Observation, features
+from pose_lib.lifting.lifter_input import N_FEATURES, LifterInput, features
 from pose_lib.skeleton import BODY_15, mirrored_name
 
 N_BONES = len(BONES)
@@ -159,7 +159,7 @@ class Regressor(nn.Module):
         ]
 
     def forward(
-        self, seen: Observation
+        self, seen: LifterInput
     ) -> tuple[Float[Tensor, "pose 15 3"], Float[Tensor, "pose 15"]]:
         """Return joints in the unit of the observation, pelvis at the origin, and their spread.
 
@@ -176,7 +176,7 @@ class Regressor(nn.Module):
         spread = (log_spread / 2).clamp(*_LOG_SPREAD).exp()  # finite for those that are none, too
         return _whole_pose(seen, correction), spread
 
-    def _hidden(self, seen: Observation) -> tuple[Tensor, Tensor]:
+    def _hidden(self, seen: LifterInput) -> tuple[Tensor, Tensor]:
         observed = features(seen, self.table), features(seen.mirrored(), self.table)
         pair = torch.cat([self.first(side) for side in observed], dim=1)
         person, mirror_image = self.blocks(functional.leaky_relu(pair, _SLOPE)).chunk(2, dim=1)
@@ -191,7 +191,7 @@ class Regressor(nn.Module):
 
 
 def _whole_pose(
-    seen: Observation, correction: Float[Tensor, "pose free 3"]
+    seen: LifterInput, correction: Float[Tensor, "pose free 3"]
 ) -> Float[Tensor, "pose 15 3"]:
     """Add corrections to what is seen; neck and pelvis lie in the middle of their sides."""
     free = BODY_15.indices(FREE_JOINTS)

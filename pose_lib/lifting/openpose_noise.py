@@ -2,7 +2,7 @@
 
 Errors have heavy tails, and joints of a limb share them: a limb may be taken for something else.
 
-Source: every table is measured by ``benchmarks/detector_errors.py``, which prints it again; on how
+Source: every table is measured by ``research/detector_errors.py``, which prints it again; on how
 many people stands in docs/lifting-noise.md.
 """
 
@@ -221,7 +221,11 @@ def _swapped_order(n: int, config: NoiseConfig, rng: torch.Generator) -> Int[Ten
     """Draw whose sides are swapped: of the whole body, of both arms or of both legs."""
     body, arms, legs = (
         torch.rand(n, 1, generator=rng) < share
-        for share in (config.body_swap_share, config.limb_swap_share, config.limb_swap_share)
+        for share in (
+            config.body_swap_probability,
+            config.limb_swap_probability,
+            config.limb_swap_probability,
+        )
     )
     swapped = body | (arms & _ON_ARMS) | (legs & _ON_LEGS)
     return torch.where(swapped, _PARTNERS, _ALL)

@@ -20,11 +20,11 @@ from pose_lib.lifting.bones import (
     mirrored_bones,
 )
 from pose_lib.lifting.camera import projected, seen_from_elsewhere, turned
-from pose_lib.lifting.config import CameraConfig, RefineConfig
+from pose_lib.lifting.canonical_people import NormalizedPoses
+from pose_lib.lifting.config import CameraConfig, DistillConfig
 from pose_lib.lifting.detection_noise import report_people
+from pose_lib.lifting.lifter_input import LifterInput, proportions_of
 from pose_lib.lifting.networks import Generator
-from pose_lib.lifting.observation import Observation, proportions_of
-from pose_lib.lifting.people import CanonicalPeople
 from pose_lib.skeleton import BODY_15
 
 _GROUPS = (
@@ -67,7 +67,7 @@ class Corpus:
         return torch.where(flip, mirrored_bones(drawn), drawn)
 
     def draw_mixed(
-        self, n: int, config: RefineConfig, rng: torch.Generator
+        self, n: int, config: DistillConfig, rng: torch.Generator
     ) -> Float[Tensor, "n 12 3"]:
         """Draw poses, some of them with the legs or an arm of somebody else.
 
@@ -76,9 +76,9 @@ class Corpus:
         """
         bones = self.draw(n, rng)
         for part, axis, share in (
-            (_LEGS, "hip_axis", config.other_legs_share),
-            (_RIGHT_ARM, "shoulder_axis", config.other_arm_share),
-            (_LEFT_ARM, "shoulder_axis", config.other_arm_share),
+            (_LEGS, "hip_axis", config.leg_swap_probability),
+            (_RIGHT_ARM, "shoulder_axis", config.arm_swap_probability),
+            (_LEFT_ARM, "shoulder_axis", config.arm_swap_probability),
         ):
             lent = _facing_alike(self.draw(n, rng), bones, axis)[:, part]
             taken = torch.rand(n, 1, 1, generator=rng) < share
@@ -96,7 +96,7 @@ def _facing_alike(
 
 
 @torch.no_grad()
-def lift_corpus(people: CanonicalPeople, generator: Generator) -> Corpus:
+def lift_corpus(people: NormalizedPoses, generator: Generator) -> Corpus:
     """Lift everyone; keep only the bones' directions.
 
     Bodies are right by construction once lengths come from a table.
@@ -116,15 +116,15 @@ def join_corpora(parts: Sequence[Corpus]) -> Corpus:
 
 
 def photograph(
-    corpus: Corpus, n: int, config: RefineConfig, camera: CameraConfig, rng: torch.Generator
-) -> tuple[Observation, Float[Tensor, "pose 15 3"]]:
+    corpus: Corpus, n: int, config: DistillConfig, camera: CameraConfig, rng: torch.Generator
+) -> tuple[LifterInput, Float[Tensor, "pose 15 3"]]:
     """Make random people as a detector would report them.
 
     Returns:
         What is seen, and the true joints in trunk lengths, pelvis at the origin.
     """
     source = _source_lengths(n, config, rng)
-    person = _spread_by_kind(n, config.person_spread, rng)
+    person = _spread_by_kind(n, config.person_log_std, rng)
     bones = corpus.draw_mixed(n, config, rng) * (source * person)[..., None]
     joints = seen_from_elsewhere(_with_nose(joints_of(bones), config, rng), camera, rng)
 
@@ -132,19 +132,19 @@ def photograph(
     box = (exact.amax(dim=1) - exact.amin(dim=1)).amax(dim=1)
     seen, confidence = report_people(exact, box, config.noise, rng)
 
-    told = (torch.rand(n, generator=rng) < config.told_share).float()
+    told = (torch.rand(n, generator=rng) < config.conditioning_probability).float()
     proportions = proportions_of(source, AVERAGE_LENGTHS) * told[:, None]
-    return Observation(seen, confidence, proportions, told), joints
+    return LifterInput(seen, confidence, proportions, told), joints
 
 
-def _source_lengths(n: int, config: RefineConfig, rng: torch.Generator) -> Float[Tensor, "n 12"]:
+def _source_lengths(n: int, config: DistillConfig, rng: torch.Generator) -> Float[Tensor, "n 12"]:
     """Draw bone lengths around the average, as populations and detectors give them."""
-    spread = config.group_spread * torch.randn(n, len(_GROUPS), generator=rng)
+    spread = config.group_log_std * torch.randn(n, len(_GROUPS), generator=rng)
     by_kind = torch.zeros(n, len(KINDS))
     for group, kinds in enumerate(_GROUPS):
         by_kind[:, [KINDS.index(kind) for kind in kinds]] = spread[:, [group]]
     return (
-        AVERAGE_LENGTHS * by_kind[:, BONE_KIND].exp() * _spread_by_kind(n, config.bone_spread, rng)
+        AVERAGE_LENGTHS * by_kind[:, BONE_KIND].exp() * _spread_by_kind(n, config.bone_log_std, rng)
     )
 
 
@@ -153,7 +153,7 @@ def _spread_by_kind(n: int, spread: float, rng: torch.Generator) -> Float[Tensor
 
 
 def _with_nose(
-    joints: Float[Tensor, "pose 15 3"], config: RefineConfig, rng: torch.Generator
+    joints: Float[Tensor, "pose 15 3"], config: DistillConfig, rng: torch.Generator
 ) -> Float[Tensor, "pose 15 3"]:
     """Move the nose forward by a random distance, where a randomly turned head would have it."""
     neck = joints[:, BODY_15.index("neck")]

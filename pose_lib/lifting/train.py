@@ -13,17 +13,17 @@ import torch
 from jaxtyping import Float
 
 from pose_lib.config import config_table
-from pose_lib.cores import usable_cores
 from pose_lib.errors import InputError, SickTrainingError
+from pose_lib.lifting.canonical_people import NormalizedPoses, people_by_source
 from pose_lib.lifting.config import TrainConfig
+from pose_lib.lifting.distill import RefineStage
 from pose_lib.lifting.gan import GanStage
-from pose_lib.lifting.health import GanHealth, HealthReport
+from pose_lib.lifting.gan_diagnostics import GanHealth, HealthReport
 from pose_lib.lifting.lifter import Lifter
 from pose_lib.lifting.networks import Discriminator, Generator
-from pose_lib.lifting.people import CanonicalPeople, people_by_source
-from pose_lib.lifting.refine import RefineStage
-from pose_lib.lifting.state import Tensors, packed, seeded, unpacked
 from pose_lib.lifting.synthesis import Corpus, join_corpora, lift_corpus
+from pose_lib.lifting.tensor_state import Tensors, packed, seeded, unpacked
+from pose_lib.processes.host import usable_cores
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Training:
     """
 
     def __init__(
-        self, people: tuple[CanonicalPeople, ...], config: TrainConfig, *, poses_digest: str
+        self, people: tuple[NormalizedPoses, ...], config: TrainConfig, *, poses_digest: str
     ) -> None:
         """Prepare to train.
 

@@ -12,8 +12,8 @@ from jaxtyping import Float32
 from safetensors.numpy import save
 
 from pose_lib.errors import InputError
-from pose_lib.formats.whole_file import write_whole
-from pose_lib.openpose.caffemodel import Blobs, read_caffemodel
+from pose_lib.files.atomic_write import write_atomic
+from pose_lib.openpose.caffemodel_reader import Blobs, read_caffemodel
 from pose_lib.openpose.models import MODELS, BodyModel
 from pose_lib.openpose.weights import (
     AddedWeights,
@@ -53,7 +53,7 @@ def add_weights(file: Path, added: Path, *, trusted_as: BodyModel | None = None)
     # In one entry: the library writes several in random order, and the same file would then
     # give another hash on each machine.
     content = save(state, metadata={"about": json.dumps(about)})
-    write_whole(weights_path(model, added), content)
+    write_atomic(weights_path(model, added), content)
     weights = AddedWeights(
         model=model.name,
         sha256=file_hash(weights_path(model, added), "sha256", remedy=_CHECK_PATH),
@@ -63,7 +63,7 @@ def add_weights(file: Path, added: Path, *, trusted_as: BodyModel | None = None)
         is_published=model is recognized_model(file),
         license=model.license.name,
     )
-    write_whole(record_path(model, added), weights.to_json().encode())
+    write_atomic(record_path(model, added), weights.to_json().encode())
     return weights
 
 

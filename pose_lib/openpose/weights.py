@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from pose_lib.errors import InputError
-from pose_lib.formats.reading import making_sense, read_json
+from pose_lib.files.parsing import read_json, validation_errors
 from pose_lib.openpose.models import BodyModel
 
 _BUNDLED_SHA256 = "9d037a4571a990ee1df49e2dc03a0168b66519119ca7908f49b349612f5cd931"
@@ -108,7 +108,7 @@ def added_weights(model: BodyModel, added: Path) -> AddedWeights | None:
         return None
     again = "run `poselift weights add` again"
     values = read_json(record, "record of weights", max_bytes=_MAX_RECORD_BYTES, remedy=again)
-    with making_sense(record, f"the record of added weights; {again}"):
+    with validation_errors(record, f"the record of added weights; {again}"):
         return AddedWeights(**values)
 
 

@@ -8,9 +8,9 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from pose_lib.average_precision import OKS_THRESHOLDS, RECALLS
-from pose_lib.keypoint_metrics import PCKH_THRESHOLDS
-from pose_lib.keypoint_report import KeypointReport
+from pose_lib.evaluation.average_precision import OKS_THRESHOLDS, RECALLS
+from pose_lib.evaluation.keypoint_metrics import PCKH_THRESHOLDS
+from pose_lib.evaluation.keypoint_report import KeypointReport
 from pose_lib.plots.figures import DPI
 from pose_lib.plots.palette import SIDE_COLORS, joint_side
 

@@ -9,8 +9,8 @@ from string import Template
 
 from matplotlib.figure import Figure
 
-from pose_lib.keypoint_metrics import HEAD_OF_SEGMENT
-from pose_lib.keypoint_report import KeypointReport
+from pose_lib.evaluation.keypoint_metrics import HEAD_OF_SEGMENT
+from pose_lib.evaluation.keypoint_report import KeypointReport
 from pose_lib.keypoints import Keypoints
 from pose_lib.plots.gallery import ReadPicture
 from pose_lib.plots.keypoint_curves import (

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from pose_lib.keypoint_verdict import Verdict
+from pose_lib.evaluation.image_matching import ImageMatch
 from pose_lib.keypoints import People
 from pose_lib.plots.figures import CROP_LINE, crop_to_person
 from pose_lib.plots.gallery import Picture
@@ -35,7 +35,7 @@ _MARK_POINTS = (2.5, 6.0)
 class ShownImage:
     """An image, BGR, what was found in it, and the verdict on that."""
 
-    verdict: Verdict
+    verdict: ImageMatch
     picture: Picture
     people: People
 
@@ -71,7 +71,7 @@ def worst_figure(shown: Sequence[ShownImage], skeleton: Skeleton, scored: Skelet
 class _Cut:
     """The part of an image around its annotated people, with all joints in the cut's pixels."""
 
-    verdict: Verdict
+    verdict: ImageMatch
     picture: Picture
     truth: Float[np.ndarray, "person joint 2"]
     people: People
@@ -153,7 +153,7 @@ def _marks_legend() -> list[Line2D]:
     ]
 
 
-def _label(axes: Axes, verdict: Verdict, letters: int) -> None:
+def _label(axes: Axes, verdict: ImageMatch, letters: int) -> None:
     measure = "OKS" if np.isnan(verdict.pckh50) else "PCKh"
     axes.text(
         0.025,

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.services import OFFLINE, QUIET, prefect_api, set_environment
-from pose_lib.sample import sample_images
-from tasks.workspace import HOME_VARIABLE, Workspace
+from flows.local.servers import OFFLINE, QUIET, prefect_api, set_environment
+from pose_lib.datasets.sample import sample_images
+from tasks.runtime.workspace import HOME_VARIABLE, Workspace
 
 os.environ.update(OFFLINE | QUIET)  # before a test module imports Prefect, which reads it once
 

@@ -15,22 +15,23 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.cli import app
 from flows.config import PipelineConfig
-from flows.services import free_port
+from flows.local.servers import free_port
 from pose_lib.config import read_config
-from pose_lib.extraction import ExtractConfig, ImageResult, join_results
-from pose_lib.formats.keypoint_store import open_store, publish, read_keypoints, write_shard
+from pose_lib.datasets.sample import sample_images, sample_poses
+from pose_lib.extract.image_result import ImageResult, join_results
+from pose_lib.extract_config import ExtractConfig
 from pose_lib.formats.npy_pair import read_npy_pair
 from pose_lib.formats.openpose_json import read_openpose
 from pose_lib.keypoints import ImageStatus, People
-from pose_lib.sample import sample_images, sample_poses
 from pose_lib.skeleton import COCO_18, MPII_16
+from pose_lib.store import open_store, publish, read_keypoints, write_shard
 from tasks.extract import provenance
 
 HEAVY = {"torch", "prefect", "mlflow", "dask", "distributed", "cv2", "zarr", "matplotlib"}
 SICK_TRAINING = """
 [train]
 gan = { n_generators = 1, steps = 6, batch = 16, width = 16 }
-health = { every = 2, begin = 0, patience = 2, spread_lowest = 1 }
+health = { every = 2, begin = 0, patience = 2, min_depth_spread = 1 }
 """
 PROGRESS = re.compile(
     r"(start|detection|evaluation|overlays|training|sweep|3D figures): \d+ of \d+"
@@ -249,7 +250,7 @@ def test_a_sick_training_ends_with_1_and_one_line_that_says_why(api, poselift, t
     assert (outcome.status, outcome.out) == (1, "")
     line = _only_line(outcome.err)
     assert "gan 1 at step 4 of 6: poses come out flat" in line
-    assert "health.spread_lowest is 1" in line
+    assert "health.min_depth_spread is 1" in line
 
 
 def test_images_without_people_give_pages_without_people(api, poselift, materials):

@@ -13,11 +13,11 @@ from prefect.client.orchestration import get_client
 from prefect.deployments import run_deployment
 from prefect.states import StateType
 
-from pose_lib.formats.keypoint_store import read_keypoints
-from pose_lib.sample import sample_images, sample_poses
+from pose_lib.datasets.sample import sample_images, sample_poses
+from pose_lib.store import read_keypoints
 
 CHECKOUT = Path(__file__).parents[2]
-QUICK = {"images_per_shard": 2, "openpose": {"input_height": 176}, "max_failed_share": 0.5}
+QUICK = {"images_per_shard": 2, "openpose": {"input_height": 176}, "max_failure_rate": 0.5}
 TINY = {"steps": 10, "batch": 16, "width": 16}
 
 

@@ -23,19 +23,19 @@ from prefect.client.schemas.filters import (
 )
 from prefect_dask import DaskTaskRunner
 
+from flows.cluster.runner import local_cluster
 from flows.extract import extract_keypoints
-from flows.runner import local_cluster
+from pose_lib.datasets.sample import sample_images
 from pose_lib.errors import InputError
-from pose_lib.extraction import ExtractConfig
-from pose_lib.formats.images import ImageSource
-from pose_lib.formats.keypoint_store import read_keypoints
+from pose_lib.extract_config import ExtractConfig
+from pose_lib.images.source import ImageSource
 from pose_lib.openpose.config import OpenPoseConfig
-from pose_lib.sample import sample_images
-from tasks.extract import Survey, plan_missing_shards
-from tasks.workspace import HOME_VARIABLE
+from pose_lib.store import read_keypoints
+from tasks.extract import ImageInventory, plan_missing_shards
+from tasks.runtime.workspace import HOME_VARIABLE
 
 QUICK = ExtractConfig(
-    openpose=OpenPoseConfig(input_height=176), images_per_shard=2, max_failed_share=0.5
+    openpose=OpenPoseConfig(input_height=176), images_per_shard=2, max_failure_rate=0.5
 )
 STATUS = {
     "astronaut.jpg": "ok",
@@ -129,7 +129,7 @@ def test_the_counts_stand_on_the_page_of_the_flow_run(extract, pictures, store):
 def test_a_worker_killed_in_the_middle_of_a_shard_changes_nothing(
     extract, cluster, pictures, tmp_path
 ):
-    slow = ExtractConfig(images_per_shard=2, max_failed_share=0.5)  # slow enough to be caught at it
+    slow = ExtractConfig(images_per_shard=2, max_failure_rate=0.5)  # slow enough to be caught at it
     undisturbed = extract(str(pictures), tmp_path / "undisturbed.zarr", slow)
     with _WorkerKiller(cluster) as killer:
         ledger = extract(str(pictures), tmp_path / "disturbed.zarr", slow)
@@ -163,7 +163,7 @@ def test_ctrl_c_while_workers_compute_leaves_no_process(workspace, store, tmp_pa
 
 def test_a_million_images_are_at_most_a_hundred_tasks(store):
     names = tuple(f"{index:07}.jpg" for index in range(1_000_000))
-    survey = Survey(ImageSource(store.parent, names), dict(zip(names, names, strict=True)))
+    survey = ImageInventory(ImageSource(store.parent, names), dict(zip(names, names, strict=True)))
     shards = plan_missing_shards.fn(survey, store, ExtractConfig(), 2, overwrite=False)
     assert len(shards) <= 100
     assert sum(len(shard.names) for shard in shards) == len(names)

@@ -13,8 +13,8 @@ from left_over import end_all, left_over
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.services import LOOPBACK, free_port
-from pose_lib.formats.keypoint_store import read_keypoints
+from flows.local.servers import LOOPBACK, free_port
+from pose_lib.store import read_keypoints
 
 GONE_SECONDS = 30
 

@@ -22,14 +22,14 @@ from mlflow.exceptions import MlflowException
 from safetensors.numpy import load_file
 
 from flows.demo import demo_config
-from pose_lib.formats.keypoint_store import read_keypoints
+from pose_lib.datasets.sample import sample_images, sample_poses
 from pose_lib.formats.npy_pair import read_npy_pair
 from pose_lib.formats.openpose_json import read_openpose
-from pose_lib.formats.training_poses import read_training_poses
 from pose_lib.lifting.config import DEMO
-from pose_lib.sample import sample_images, sample_poses
 from pose_lib.skeleton import BODY_15
-from tasks.workspace import HOME_VARIABLE
+from pose_lib.store import read_keypoints
+from pose_lib.training_data import read_training_poses
+from tasks.runtime.workspace import HOME_VARIABLE
 
 PICTURES = ("astronaut.jpg", "broken.jpg", "coffee.jpg", "demo_kick.jpg")
 CONFIG = """
@@ -39,7 +39,7 @@ beside = "bundled"
 
 [extract]
 images_per_shard = 2
-max_failed_share = 0.25
+max_failure_rate = 0.25
 
 [extract.openpose]
 input_height = 176

@@ -14,13 +14,13 @@ from distributed import Client
 from prefect_dask import DaskTaskRunner
 from s3_server import SECRET, Outage, s3_server
 
+from flows.cluster.runner import local_cluster
 from flows.extract import extract_keypoints
-from flows.runner import local_cluster
-from pose_lib.extraction import ExtractConfig
-from pose_lib.formats.keypoint_store import read_keypoints
-from pose_lib.formats.locations import files_under, location
+from pose_lib.datasets.sample import sample_images
+from pose_lib.extract_config import ExtractConfig
+from pose_lib.files.locations import files_under, location
 from pose_lib.openpose.config import OpenPoseConfig
-from pose_lib.sample import sample_images
+from pose_lib.store import read_keypoints
 
 NAMES = ("astronaut.jpg", "broken.jpg", "coffee.jpg", "demo_kick.jpg", "demo_wave.jpg")
 PHOTOS = "s3://bucket/photos"
@@ -28,7 +28,7 @@ CONFIG = ExtractConfig(
     openpose=OpenPoseConfig(input_height=176),
     images_per_shard=3,
     images_per_batch=1,
-    max_failed_share=1.0,
+    max_failure_rate=1.0,
 )
 
 

@@ -11,9 +11,9 @@ import pytest
 from left_over import left_over, marked
 from mlflow import MlflowClient
 
-from pose_lib.formats.training_checkpoint import CHECKPOINT, read_checkpoint
-from pose_lib.sample import sample_poses
-from tasks.workspace import HOME_VARIABLE
+from pose_lib.datasets.sample import sample_poses
+from pose_lib.lifting.files.checkpoint import CHECKPOINT, read_checkpoint
+from tasks.runtime.workspace import HOME_VARIABLE
 
 CONFIG = """
 [train.gan]

@@ -14,7 +14,7 @@ from left_over import end_all, left_over, running
 from prefect.client.orchestration import get_client
 from prefect.deployments import run_deployment
 
-from pose_lib.formats.keypoint_store import read_keypoints
+from pose_lib.store import read_keypoints
 
 DEPLOYMENTS = Path(__file__).parents[2] / "deployments"
 CHECKOUT = DEPLOYMENTS.parent
@@ -126,7 +126,7 @@ def _kill_the_server(place):
     """Kill it with -9 and all its processes, but not its guardian."""
     for process in running(place.environment):
         words = " ".join(process.info["cmdline"] or [])
-        if "flows.guardian" not in words and ("prefect server" in words or SERVER in words):
+        if "flows.local.supervisor" not in words and ("prefect server" in words or SERVER in words):
             process.kill()
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pose_lib.convert import conversion_matrices, convert_keypoints
-from pose_lib.formats.mpii import read_mpii
+from pose_lib.datasets.mpii import read_mpii
 from pose_lib.skeleton import BODY_15, BODY_25, COCO_17, COCO_18, MPI_15, MPII_16, SKELETONS
 
 

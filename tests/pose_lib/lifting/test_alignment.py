@@ -2,8 +2,8 @@ import numpy as np
 import torch
 from scipy.spatial.transform import Rotation
 
+from pose_lib.evaluation.pose_metrics import joint_errors_aligned
 from pose_lib.lifting.alignment import aligned_distances
-from pose_lib.pose_metrics import joint_errors_aligned
 
 
 def some_poses(rng, n=8):

@@ -9,10 +9,10 @@ from pose_lib.lifting.bones import (
     SPINE_LENGTH,
     bone_vectors,
     depth_bound,
+    estimate_scale,
     joints_of,
     measure_bone_lengths,
     mirrored_bones,
-    person_size,
 )
 from pose_lib.skeleton import BODY_15
 
@@ -47,12 +47,12 @@ def test_a_bone_reaches_as_far_into_depth_as_it_looks_short():
 def test_the_size_of_a_person_comes_from_the_bones_least_foreshortened():
     lengths = 3 * TABLE[None].clone()
     lengths[:, 6:] *= 0.2
-    assert person_size(lengths, TABLE[None], longest=3).item() == pytest.approx(3)
+    assert estimate_scale(lengths, TABLE[None], longest=3).item() == pytest.approx(3)
 
 
 def test_a_person_without_any_bone_has_no_size():
     nothing = torch.full((1, 12), torch.nan)
-    assert person_size(nothing, TABLE[None], longest=3).item() == 0
+    assert estimate_scale(nothing, TABLE[None], longest=3).item() == 0
 
 
 def test_proportions_are_measured_on_pictures_alone(rng):

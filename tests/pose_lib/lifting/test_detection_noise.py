@@ -10,7 +10,10 @@ from pose_lib.lifting.detection_noise import by_annotators, by_others, report_pe
 from pose_lib.skeleton import BODY_15
 
 QUIET = NoiseConfig(
-    annotated_share=1.0, openpose_share=0.0, annotation_noise=0.0, incomplete_share=0.0
+    annotated_probability=1.0,
+    openpose_probability=0.0,
+    annotation_noise=0.0,
+    incomplete_probability=0.0,
 )
 
 
@@ -36,7 +39,7 @@ def test_without_noise_nobody_moves_and_nothing_is_missing(people, rng):
 
 
 def test_jitter_of_zero_moves_nobody_either(people, rng):
-    still = NoiseConfig(jitter_lowest=0.0, jitter_highest=0.0, outlier_share=0.0)
+    still = NoiseConfig(min_jitter=0.0, max_jitter=0.0, outlier_probability=0.0)
     joints, confidence = by_others(*people, still, rng)
     torch.testing.assert_close(joints, people[0])
     assert confidence.min() >= 0.3
@@ -67,7 +70,9 @@ def test_a_larger_person_errs_by_as_much_of_the_box(people):
 
 
 def test_manners_are_mixed_as_the_shares_say(people, rng):
-    shares = NoiseConfig(annotated_share=0.2, openpose_share=0.5, incomplete_share=0.0)
+    shares = NoiseConfig(
+        annotated_probability=0.2, openpose_probability=0.5, incomplete_probability=0.0
+    )
     joints, confidence = report_people(*people, shares, rng)
     near = (errors(joints, people) < 0.015).all(1) & (confidence == 1).all(1)
     assert 0.2 - 0.02 < near.float().mean() < 0.26  # some others are as sure and as near
@@ -83,7 +88,7 @@ def test_annotation_noise_is_a_share_of_the_box(people, rng):
 
 
 def test_others_jitter_and_their_outliers_are_as_set(people, rng):
-    steady = NoiseConfig(jitter_lowest=0.01, jitter_highest=0.01, outlier_share=0.1)
+    steady = NoiseConfig(min_jitter=0.01, max_jitter=0.01, outlier_probability=0.1)
     joints, _ = by_others(*people, steady, rng)
     error = errors(joints, people)
     assert error.median() == pytest.approx(0.01 * 1.177, rel=0.15)
@@ -91,7 +96,9 @@ def test_others_jitter_and_their_outliers_are_as_set(people, rng):
 
 
 def test_people_lack_joints_only_as_often_as_the_share_says(people, rng):
-    by_hand = NoiseConfig(annotated_share=1.0, openpose_share=0.0, incomplete_share=0.5)
+    by_hand = NoiseConfig(
+        annotated_probability=1.0, openpose_probability=0.0, incomplete_probability=0.5
+    )
     _, confidence = report_people(*people, by_hand, rng)
     incomplete = (confidence == 0).any(1).float().mean()
     assert 0.35 < incomplete < 0.5
@@ -99,7 +106,9 @@ def test_people_lack_joints_only_as_often_as_the_share_says(people, rng):
 
 
 def test_a_pelvis_made_from_hips_is_between_them_and_missing_with_them(people, rng):
-    openpose = NoiseConfig(annotated_share=0.0, openpose_share=1.0, incomplete_share=1.0)
+    openpose = NoiseConfig(
+        annotated_probability=0.0, openpose_probability=1.0, incomplete_probability=1.0
+    )
     joints, confidence = report_people(*people, openpose, rng)
     pelvis, ends = BODY_15.index("pelvis"), BODY_15.indices(("left_hip", "right_hip"))
     torch.testing.assert_close(joints[:, pelvis], joints[:, ends].mean(dim=1))

@@ -6,10 +6,10 @@ import torch
 from made_people import TABLE, walking_bones
 
 from pose_lib.lifting.bones import LEGS, UPPER_BODY, bone_indices, depth_bound
+from pose_lib.lifting.canonical_people import canonical_people
 from pose_lib.lifting.config import CameraConfig, GanConfig
 from pose_lib.lifting.gan import GanStage, flexion_loss, new_view, relift_loss
 from pose_lib.lifting.networks import Discriminator, Generator
-from pose_lib.lifting.people import canonical_people
 
 FRONT_TO_BACK = torch.tensor([1.0, 1.0, -1.0])
 
@@ -75,7 +75,7 @@ def test_relifting_the_pose_itself_costs_nothing(rng):
 
 
 def test_training_teaches_the_generator_which_way_joints_bend(poses, rng):
-    config = GanConfig(steps=60, batch=64, width=32, relift_ramp=30, learning_rate=2e-3)
+    config = GanConfig(steps=60, batch=64, width=32, cycle_warmup_steps=30, learning_rate=2e-3)
     stage = GanStage(canonical_people(poses), config, CameraConfig(), rng)
     reports = [stage.advance() for _ in range(config.steps)]
     flexion = [losses["flexion_loss"] for losses in reports]
@@ -113,7 +113,7 @@ def test_weights_that_are_not_one_for_each_part_are_refused(weights):
 
 def test_people_as_photographed_are_shown_equally_often(poses, rng):
     people = canonical_people(poses)
-    config = GanConfig(steps=2, batch=16, width=16, even_facing=False)
+    config = GanConfig(steps=2, batch=16, width=16, balance_azimuth=False)
     shown = GanStage(people, config, CameraConfig(), rng).people
     assert shown.weights.max() == shown.weights.min()
     assert people.weights.max() > people.weights.min()

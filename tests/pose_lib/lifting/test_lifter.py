@@ -3,10 +3,10 @@ import pytest
 import torch
 from made_people import TABLE
 
+from pose_lib.datasets.pose_truth import read_pose_truth
 from pose_lib.errors import InputError
-from pose_lib.formats.lifter_folder import bundled_lifter
-from pose_lib.formats.pose_truth import read_pose_truth
 from pose_lib.lifting.evaluate import evaluate_lifter
+from pose_lib.lifting.files.lifter_folder import bundled_lifter
 from pose_lib.lifting.lifter import Lifter
 from pose_lib.lifting.networks import Regressor
 from pose_lib.skeleton import BODY_15

@@ -12,7 +12,7 @@ def test_a_file_may_set_any_value_of_any_stage(tmp_path):
     )
     config = read_config(path, TrainConfig)
     assert config.seed == 3
-    assert config.gan.relift_weights == (0.3, 1.0)
+    assert config.gan.cycle_weights == (0.3, 1.0)
     assert config.camera.pitch_mean == 8.0
     assert config.refine == TrainConfig().refine
 
@@ -22,13 +22,19 @@ def test_a_file_may_set_any_value_of_any_stage(tmp_path):
     [
         ({"gan": {"step": 3}}, "did you mean 'steps'"),
         ({"gan": {"steps": 0}}, "steps must be greater than 0"),
-        ({"gan": {"relift_weights": []}}, "at least one weight"),
+        ({"gan": {"cycle_weights": []}}, "at least one weight"),
         ({"refine": {"width": 33}}, "width must be even"),
-        ({"refine": {"told_share": 2.0}}, "told_share must lie in 0 to 1"),
-        ({"refine": {"noise": {"outlier_share": -1.0}}}, "outlier_share must lie in 0 to 1"),
-        ({"refine": {"noise": {"annotated_share": 0.8}}}, "must not exceed 1 together"),
-        ({"refine": {"noise": {"jitter_lowest": 0.5}}}, "must not exceed jitter_highest"),
-        ({"camera": {"pitch_mean": 80.0}}, "pitch_lowest <= pitch_mean <= pitch_highest"),
+        (
+            {"refine": {"conditioning_probability": 2.0}},
+            "conditioning_probability must lie in 0 to 1",
+        ),
+        (
+            {"refine": {"noise": {"outlier_probability": -1.0}}},
+            "outlier_probability must lie in 0 to 1",
+        ),
+        ({"refine": {"noise": {"annotated_probability": 0.8}}}, "must not exceed 1 together"),
+        ({"refine": {"noise": {"min_jitter": 0.5}}}, "must not exceed max_jitter"),
+        ({"camera": {"pitch_mean": 80.0}}, "min_pitch <= pitch_mean <= max_pitch"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused(table, message):

@@ -17,7 +17,7 @@ from pose_lib.lifting.openpose_noise import (
 )
 from pose_lib.skeleton import BODY_15
 
-UNSWAPPED = NoiseConfig(body_swap_share=0.0, limb_swap_share=0.0)
+UNSWAPPED = NoiseConfig(body_swap_probability=0.0, limb_swap_probability=0.0)
 
 
 @pytest.fixture
@@ -52,8 +52,8 @@ def test_no_error_leaves_the_person_far_behind(people):
 @pytest.mark.parametrize(
     ("share", "moved"),
     [
-        ("body_swap_share", ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")),
-        ("limb_swap_share", ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")),
+        ("body_swap_probability", ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")),
+        ("limb_swap_probability", ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")),
     ],
 )
 def test_swapping_all_exchanges_exactly_left_and_right(people, share, moved):
@@ -71,7 +71,7 @@ def test_swapping_all_exchanges_exactly_left_and_right(people, share, moved):
 
 
 def test_limbs_are_swapped_as_often_as_set(people):
-    often = dataclasses.replace(UNSWAPPED, limb_swap_share=0.2)
+    often = dataclasses.replace(UNSWAPPED, limb_swap_probability=0.2)
     plain, swapped = (
         by_openpose(*people, config, torch.Generator().manual_seed(3))[0]
         for config in (UNSWAPPED, often)

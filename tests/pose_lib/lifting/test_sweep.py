@@ -10,11 +10,11 @@ from pose_lib.lifting.sweep import FIGURES, Outcome, Sweep, Trial, build_sweep, 
 
 TABLE = {
     "seeds": [3, 4],
-    "base": {"gan": {"steps": 7}, "refine": {"noise": {"outlier_share": 0.0}}},
+    "base": {"gan": {"steps": 7}, "refine": {"noise": {"outlier_probability": 0.0}}},
     "variants": {
         "ours": {},
         "no flexion": {"gan": {"flexion_weight": 0}},
-        "more noise": {"refine": {"noise": {"jitter_highest": 0.1}}},
+        "more noise": {"refine": {"noise": {"max_jitter": 0.1}}},
     },
 }
 
@@ -25,7 +25,7 @@ def test_a_variant_is_the_base_but_for_what_it_changes():
     assert variants["ours"].gan.flexion_weight == TrainConfig().gan.flexion_weight
     assert {config.gan.steps for config in variants.values()} == {7}
     noise = variants["more noise"].refine.noise
-    assert (noise.outlier_share, noise.jitter_highest) == (0.0, 0.1)
+    assert (noise.outlier_probability, noise.max_jitter) == (0.0, 0.1)
 
 
 def test_trials_come_seed_by_seed():

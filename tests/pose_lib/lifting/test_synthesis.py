@@ -5,10 +5,10 @@ from made_people import walking_bones
 
 from pose_lib.lifting.bones import AVERAGE_LENGTHS, bone_vectors, mirrored_bones
 from pose_lib.lifting.camera import turned
-from pose_lib.lifting.config import CameraConfig, NoiseConfig, RefineConfig
+from pose_lib.lifting.canonical_people import canonical_people
+from pose_lib.lifting.config import CameraConfig, DistillConfig, NoiseConfig
+from pose_lib.lifting.lifter_input import features, normalized
 from pose_lib.lifting.networks import Generator
-from pose_lib.lifting.observation import features, normalized
-from pose_lib.lifting.people import canonical_people
 from pose_lib.lifting.synthesis import Corpus, join_corpora, lift_corpus, photograph
 
 
@@ -19,7 +19,7 @@ def corpus(rng):
 
 
 def photographs(corpus, rng, n=400, **noise):
-    return photograph(corpus, n, RefineConfig(noise=NoiseConfig(**noise)), CameraConfig(), rng)
+    return photograph(corpus, n, DistillConfig(noise=NoiseConfig(**noise)), CameraConfig(), rng)
 
 
 def test_the_corpus_holds_directions_from_every_generator(poses, rng):
@@ -42,7 +42,7 @@ def test_bodies_differ_but_left_and_right_are_alike(corpus, rng):
 
 def test_whole_people_without_noise_are_seen_where_they_are(corpus, rng):
     seen, joints = photographs(
-        corpus, rng, annotated_share=1.0, openpose_share=0.0, incomplete_share=0.0
+        corpus, rng, annotated_probability=1.0, openpose_probability=0.0, incomplete_probability=0.0
     )
     assert seen.visible.all()
     size = (seen.joints.amax(dim=1) - seen.joints.amin(dim=1)).amax(dim=1)
@@ -51,7 +51,7 @@ def test_whole_people_without_noise_are_seen_where_they_are(corpus, rng):
 
 
 def test_some_joints_are_missing_and_most_are_not(corpus, rng):
-    seen, _ = photographs(corpus, rng, incomplete_share=1.0)
+    seen, _ = photographs(corpus, rng, incomplete_probability=1.0)
     share = 1 - seen.visible.float().mean().item()
     assert 0.05 < share < 0.3
     assert seen.visible.any(0).all()
@@ -73,7 +73,7 @@ def test_the_same_seed_makes_the_same_people(corpus):
 
 
 def test_what_is_not_seen_cannot_matter(corpus, rng):
-    seen, _ = photographs(corpus, rng, incomplete_share=1.0)
+    seen, _ = photographs(corpus, rng, incomplete_probability=1.0)
     elsewhere = torch.where(seen.visible[..., None], seen.joints, 1e4)
     moved = type(seen)(elsewhere, seen.confidence, seen.proportions, seen.told)
     shown = [
@@ -90,7 +90,7 @@ def turned_corpus(corpus, rng):
 
 
 def mixed(corpus, rng, *, legs, arms):
-    config = RefineConfig(other_legs_share=legs, other_arm_share=arms)
+    config = DistillConfig(leg_swap_probability=legs, arm_swap_probability=arms)
     return corpus.draw_mixed(2000, config, rng)
 
 

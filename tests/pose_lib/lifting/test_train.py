@@ -7,7 +7,7 @@ import torch
 from made_people import TINY
 
 from pose_lib.errors import InputError, SickTrainingError
-from pose_lib.lifting.config import GanConfig, RefineConfig, TrainConfig
+from pose_lib.lifting.config import DistillConfig, GanConfig, TrainConfig
 from pose_lib.lifting.train import Training, shared_out
 
 
@@ -125,7 +125,7 @@ def test_a_lifter_stays_as_it_was_when_training_goes_on(poses):
 def test_refining_brings_joints_nearer(poses):
     config = TrainConfig(
         gan=GanConfig(n_generators=1, steps=2, batch=16, width=8),
-        refine=RefineConfig(steps=300, batch=64, width=64),
+        refine=DistillConfig(steps=300, batch=64, width=64),
     )
     errors = [report.losses["joint_error"] for report in trained(poses, config)[1][2:]]
     assert np.mean(errors[-10:]) < 0.85 * np.mean(errors[:10])
@@ -145,7 +145,7 @@ def test_a_gpu_learns_what_a_processor_learns_and_either_goes_on_with_the_other_
     assert Training.restore(poses, on_gpu, resumed.checkpoint()).lifter().lift(poses).lifted.all()
 
 
-@pytest.mark.parametrize("rate", ["learning_rate", "hidden_learning_rate"])
+@pytest.mark.parametrize("rate", ["learning_rate", "muon_learning_rate"])
 def test_refining_that_ends_in_no_numbers_is_stopped_with_the_reason(poses, rate):
     refine = dataclasses.replace(TINY.refine, **{rate: 1e30})
     with pytest.raises(SickTrainingError, match=r"stopped in refine at step.*no longer a finite"):

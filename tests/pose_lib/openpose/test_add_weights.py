@@ -14,8 +14,8 @@ from pose_lib.errors import InputError
 from pose_lib.openpose import add_weights as module
 from pose_lib.openpose.add_weights import add_weights, recognized_model, state_dict
 from pose_lib.openpose.config import OpenPoseConfig
-from pose_lib.openpose.detector import load_detector
 from pose_lib.openpose.engine import make_engine
+from pose_lib.openpose.load import load_detector
 from pose_lib.openpose.models import (
     CMU_BODY_25,
     CMU_COCO,

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.keypoints import limb_joints_right, person_similarities
 from pose_lib.openpose.config import OpenPoseConfig
-from pose_lib.openpose.detector import load_detector
+from pose_lib.openpose.load import load_detector
 from pose_lib.skeleton import COCO_18
 
 

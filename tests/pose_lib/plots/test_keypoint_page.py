@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from pose_lib.annotations import Annotations
-from pose_lib.keypoint_report import score_keypoints
+from pose_lib.evaluation.keypoint_report import score_keypoints
 from pose_lib.keypoints import Keypoints
 from pose_lib.plots.figures import png_bytes
 from pose_lib.plots.keypoint_curves import in_body_order, kinds_of_joints

@@ -1,0 +1,4 @@
+"""How good found keypoints and lifted poses are: matching, metrics and reports.
+
+Arrays in, numbers out; the annotations themselves are read in `pose_lib.datasets`.
+"""

@@ -1,0 +1,325 @@
+"""Working on one shard of images so that a death at any moment costs one batch at most.
+
+Images go through in batches, each a part of the store that is begun, written and done. A shard
+that is worked on again lists its own parts: what is done is left alone, and what was begun and not
+done is done one image at a time in a child process, for one of them may have killed whoever worked
+on it. Once all is there the parts are merged into one. Two who work on one shard at the same time
+do double work and no harm.
+"""
+
+import contextlib
+import itertools
+import mmap
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pose_lib.errors import InputError
+from pose_lib.extract.detector import PersonDetector, extract_images
+from pose_lib.extract.image_result import (
+    ImageResult,
+    Picture,
+    at_full_size,
+    extract_image,
+    fault_result,
+    join_results,
+)
+from pose_lib.files.locations import Location, UnreachableError
+from pose_lib.images.source import ChangedImage, ImageSource
+from pose_lib.keypoints import ImageStatus
+from pose_lib.processes.host import host_name
+from pose_lib.processes.pool import MOST_DEATHS, Died, Job, WorkerProcesses
+from pose_lib.store.batches import (
+    PartGone,
+    begin_part,
+    begun_digests,
+    delete_part,
+    finish_part,
+    finished,
+    part_names,
+    shard_key,
+)
+from pose_lib.store.ledger import ExtractionResults
+from pose_lib.store.part_gathering import merge_parts
+from pose_lib.store.provenance import Provenance, other_settings
+from pose_lib.store.schema import CHUNK_ROWS
+
+_MOST_TRIES = 5  # while another attempt at the same shard goes on merging
+_Tried = tuple[ImageResult, int]  # and how often the image was worked on for it
+_FAULTS = (ImageStatus.UNREADABLE, ImageStatus.FAILED)
+
+
+@dataclass(frozen=True)
+class ShardImage:
+    """One image to be worked on.
+
+    Attributes:
+        digest: Hash of its content.
+        read: Gives the picture, maybe smaller than it is; may be called in another process.
+        full_size: Gives the width and height of the image that was read at such a size.
+        tried: How often it was worked on in earlier runs.
+    """
+
+    name: str
+    digest: str
+    read: Callable[[], Picture]
+    full_size: Callable[[tuple[int, int]], tuple[int, int]]
+    tried: int = 0
+
+
+@dataclass(frozen=True)
+class ShardWork:
+    """How images of a shard become results.
+
+    Attributes:
+        detector: Finds the people.
+        load_alone: Makes the same detector in a child process; goes there through a pipe.
+        pace: How long batches are.
+        provenance: What the results depend on beside the images.
+    """
+
+    detector: PersonDetector
+    load_alone: Callable[[], PersonDetector]
+    pace: "BatchSizer"
+    provenance: Provenance
+
+
+class BatchSizer:
+    """How many images the next batch has, going by how long the last one took.
+
+    One for all shards of a worker: many a shard is then a single batch, with nothing to merge.
+
+    Attributes:
+        least: Images of a batch, at least.
+        length: Images of the next batch.
+    """
+
+    def __init__(self, least: int, seconds: float = 0.0) -> None:
+        """Begin with the least; batches that take less time than these seconds grow."""
+        if least < 1:
+            raise ValueError(f"a batch must have at least 1 image, got {least}")
+        self.least = self.length = least
+        self._seconds = seconds
+
+    def tell(self, n_images: int, seconds: float) -> None:
+        """Say how long a batch took."""
+        if n_images < self.length and seconds < self._seconds:
+            return  # the last of a shard, which says little
+        fitting = n_images * self._seconds / max(seconds, 1e-6)
+        # Step by step, for the images to come may take longer.
+        self.length = int(max(self.least, min(fitting, 4 * n_images, CHUNK_ROWS)))
+
+
+def work_on_shard(store: Location, images: Sequence[ShardImage], work: ShardWork) -> None:
+    """Find the people in the images, and keep the results in the store as one part.
+
+    Goes on with what an earlier attempt has left.
+
+    Args:
+        images: Of different contents.
+
+    Raises:
+        InputError: If the store cannot be written to, or is for results of other settings.
+    """
+    for _ in range(_MOST_TRIES - 1):
+        with contextlib.suppress(PartGone):
+            return _work(store, images, work)
+    return _work(store, images, work)
+
+
+def _work(store: Location, images: Sequence[ShardImage], work: ShardWork) -> None:
+    key = shard_key([image.digest for image in images])
+    parts = part_names(store, key)
+    begun = begun_digests(store, parts)
+    missing = _without_result(store, images, parts)
+    suspects = [image for image in missing if image.digest in begun]
+    with contextlib.closing(_one_by_one(suspects, work)) as outcomes:
+        for batch in _batches(suspects, work):
+            name = _begin(store, key, batch, work)
+            of_batch = itertools.islice(outcomes, len(batch))
+            died_before = [begun[image.digest] for image in batch]
+            finish_part(store, name, _outcomes(batch, of_batch, work, died_before))
+    _in_batches(store, key, [image for image in missing if image.digest not in begun], work)
+    _merge(store, key, [image.digest for image in images])
+
+
+def _begin(store: Location, key: str, batch: Sequence[ShardImage], work: ShardWork) -> str:
+    """Begin a part of the store, unless it is for other results than this worker would bring.
+
+    The worker may have other weights; or its run was ended and the store made anew by another one.
+    """
+    if found := other_settings(store, work.provenance):
+        raise InputError(
+            f"the worker on {host_name()} finds people by other settings than those of {store}: "
+            f"{found}; give all workers the same weights and packages"
+        )
+    return begin_part(store, key, [image.digest for image in batch])
+
+
+def _without_result(
+    store: Location, images: Sequence[ShardImage], parts: Sequence[str]
+) -> list[ShardImage]:
+    """Return the images that this run has no result of yet; a fault of an earlier run is none."""
+    results = finished(store, parts)
+    places = results.find([image.digest for image in images])
+
+    def has_result(image: ShardImage, place: int) -> bool:
+        if place < 0:
+            return False
+        is_new = int(results.attempts[place]) > image.tried
+        return is_new or int(results.status[place]) not in _FAULTS
+
+    found = zip(images, places.tolist(), strict=True)
+    return [image for image, place in found if not has_result(image, place)]
+
+
+def _in_batches(store: Location, key: str, images: Sequence[ShardImage], work: ShardWork) -> None:
+    """Work through the images; a batch is begun when the detector asks for its first one."""
+    begun: deque[tuple[str, Sequence[ShardImage]]] = deque()
+    since = time.monotonic()
+
+    def reads() -> Iterator[Callable[[], Picture]]:
+        left = images
+        while left:
+            length = work.pace.length
+            batch, left = left[:length], left[length:]
+            begun.append((_begin(store, key, batch, work), batch))
+            yield from (image.read for image in batch)
+
+    try:
+        results = ((result, 1) for result in extract_images(reads(), work.detector))
+        for first in results:
+            name, batch = begun[0]
+            rest = itertools.islice(results, len(batch) - 1)
+            finish_part(store, name, _outcomes(batch, itertools.chain([first], rest), work))
+            begun.popleft()
+            now = time.monotonic()
+            work.pace.tell(len(batch), now - since)
+            since = now
+    except BaseException:
+        # This process lives, so none of the images is suspected of having killed it.
+        for name, _ in begun:
+            with contextlib.suppress(Exception):
+                delete_part(store, name)
+        raise
+
+
+def _one_by_one(images: Sequence[ShardImage], work: ShardWork) -> Generator[_Tried, None, None]:
+    """Yield what became of each image, also of one that kills the process that it is in."""
+    if not images:
+        return
+    with contextlib.closing(
+        WorkerProcesses(1, _Alone(work.load_alone), n_bytes=mmap.PAGESIZE)
+    ) as workers:
+        for image in images:
+            match workers.answer(image.read):
+                case Died() as death:
+                    error = ChildProcessError(death)
+                    yield fault_result(error, work.detector.skeleton, (0, 0), 0.0), MOST_DEATHS
+                case UnreachableError() as outage:
+                    raise outage
+                case result:
+                    yield result, 1
+
+
+@dataclass(frozen=True)
+class _Alone:
+    """Finding people in a process of its own, one image at a time."""
+
+    load: Callable[[], PersonDetector]
+
+    def __call__(self, memory: memoryview) -> Job:  # noqa: ARG002 - the form of a job
+        detector = self.load()
+
+        def find(read: Callable[[], Picture]) -> ImageResult | UnreachableError:
+            try:
+                return extract_image(read, detector.detect, detector.skeleton)
+            except UnreachableError as outage:  # as an answer, so that it stays what it is
+                return outage
+
+        return find
+
+
+def _outcomes(
+    images: Sequence[ShardImage],
+    results: Iterator[_Tried],
+    work: ShardWork,
+    died_before: Sequence[int] | None = None,
+) -> ExtractionResults:
+    """Put the results of images, each with how often it was tried for it, into one table.
+
+    Args:
+        died_before: How often whoever had begun each image did not come to its end.
+    """
+    rows, tries = zip(*results, strict=True)
+    before = died_before or [0] * len(images)
+    sized = [at_full_size(row, image.full_size) for image, row in zip(images, rows, strict=True)]
+    attempts = [
+        image.tried + died + n for image, died, n in zip(images, before, tries, strict=True)
+    ]
+    names = [image.name for image in images]
+    return ExtractionResults(
+        join_results(names, sized, work.detector.skeleton),
+        tuple(image.digest for image in images),
+        np.array(attempts, np.int32),
+        np.array([row.seconds for row in rows], np.float32),
+    )
+
+
+def _merge(store: Location, key: str, digests: Sequence[str]) -> None:
+    """Put all that the shard's parts hold into one, and delete these."""
+    results = finished(store, part_names(store, key))
+    places = results.find(digests)
+    if (places < 0).any():  # another attempt has merged and deleted meanwhile
+        raise PartGone(key)
+    if len(results.parts) > 1:
+        merge_parts(store, key, results, places)
+        for name in results.parts:
+            delete_part(store, name)
+
+
+def _batches(images: Sequence[ShardImage], work: ShardWork) -> Iterator[Sequence[ShardImage]]:
+    for start in range(0, len(images), work.pace.least):
+        yield images[start : start + work.pace.least]
+
+
+def scanned_images(
+    source: ImageSource, names: Mapping[str, str], tried: Mapping[str, int]
+) -> list[ShardImage]:
+    """Return the images of these names.
+
+    Args:
+        names: By the hash of the image's content.
+        tried: How often images were worked on in earlier runs, where they were.
+    """
+    # Of a source of one name each, for it may go to another process.
+    images = [_SurveyedImage(source.only((name,)), name, digest) for digest, name in names.items()]
+    return [
+        ShardImage(image.name, image.digest, image.read, image.full_size, tried.get(image.name, 0))
+        for image in images
+    ]
+
+
+class _SurveyedImage:
+    """An image whose own size is known once it was read, even if it was read smaller than it is."""
+
+    def __init__(self, source: ImageSource, name: str, digest: str) -> None:
+        self.source = source
+        self.name = name
+        self.digest = digest
+        self._size: tuple[int, int] | None = None
+
+    def read(self) -> Picture:
+        picture, self._size = self.source.read_sized(self.name, digest=self.digest)
+        return picture
+
+    def full_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        if self._size is not None:
+            return self._size
+        full = self.source.full_size(self.name, size)  # it was read in another process
+        if full != size and self.source.digest(self.name) != self.digest:
+            raise ChangedImage("changed or deleted while the run went on")
+        return full

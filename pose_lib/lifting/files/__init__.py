@@ -1,0 +1,4 @@
+"""Files of the lifting: lifter folders, checkpoints of a training, sweeps and 3D poses.
+
+The networks themselves know no files.
+"""
