@@ -27,9 +27,9 @@ from pose_lib.lifting.bone_length_table import (
     measure_sources,
     with_tables,
 )
-from pose_lib.lifting.config import TrainConfig
 from pose_lib.lifting.files.lifter_folder import save_lifter
-from pose_lib.lifting.train import Training, use_one_thread
+from pose_lib.lifting.training.config import TrainConfig
+from pose_lib.lifting.training.train import Training, use_one_thread
 from pose_lib.training_data import TrainingPoses, read_training_poses
 from research.baselines.ours import show_progress
 from research.lifting import SHARED, TRAINING

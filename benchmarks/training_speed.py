@@ -14,11 +14,11 @@ import torch
 from torch.nn import functional
 
 from pose_lib.lifting.bones import BONES
-from pose_lib.lifting.config import TrainConfig
-from pose_lib.lifting.distill import RefineStage
-from pose_lib.lifting.synthesis import Corpus
-from pose_lib.lifting.tensor_state import seeded
-from pose_lib.lifting.train import quick_products, use_one_thread
+from pose_lib.lifting.training.config import TrainConfig
+from pose_lib.lifting.training.distill import RefineStage
+from pose_lib.lifting.training.synthesis import Corpus
+from pose_lib.lifting.training.tensor_state import seeded
+from pose_lib.lifting.training.train import quick_products, use_one_thread
 
 PEOPLE = 90_000  # as six generators make of MPII's
 

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator
 
 from pose_lib.extract_config import ExtractConfig
 from pose_lib.files.locations import Location, location
-from pose_lib.lifting.config import TrainConfig
+from pose_lib.lifting.training.config import TrainConfig
 from tasks.export import ExportFormat
 
 

@@ -3,7 +3,7 @@
 from flows.config import PipelineConfig
 from pose_lib.datasets.sample import sample_images, sample_poses
 from pose_lib.extract_config import ExtractConfig
-from pose_lib.lifting.config import DEMO
+from pose_lib.lifting.training.config import DEMO
 
 
 def demo_images() -> str:

@@ -8,7 +8,7 @@ from prefect.futures import as_completed
 
 from flows.cluster.runner import dask_runner
 from pose_lib.files.locations import Location
-from pose_lib.lifting.sweep import Outcome
+from pose_lib.lifting.training.sweep import Outcome
 from tasks.runtime.progress import report_progress
 from tasks.sweep import plan_sweep, report_sweep, run_trial, tracked_sweep
 

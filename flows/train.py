@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from prefect import flow
 
 from pose_lib.files.locations import Location
-from pose_lib.lifting.config import TrainConfig
+from pose_lib.lifting.training.config import TrainConfig
 from tasks.artifacts import show_table
 from tasks.train import TrainedLifter, facts, train_lifter
 

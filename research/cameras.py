@@ -14,10 +14,10 @@ import numpy as np
 import torch
 
 from pose_lib.datasets.pose_truth import read_pose_truth
-from pose_lib.lifting.camera import pitched, turned
 from pose_lib.lifting.evaluate import score_poses
 from pose_lib.lifting.files.lifter_folder import bundled_lifter, load_lifter
 from pose_lib.lifting.lifter import Lifter
+from pose_lib.lifting.training.camera import pitched, turned
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 TRUTH = "mocap/eval_val_2d3d.npz"

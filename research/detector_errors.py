@@ -1,4 +1,4 @@
-"""How the bundled OpenPose network errs in 2D: the tables of `pose_lib.lifting.openpose_noise`.
+"""How the bundled OpenPose network errs in 2D: the tables of `training.openpose_noise`.
 
     python -m research.detector_errors DATA
 
@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 
-from pose_lib.lifting.config import NoiseConfig
-from pose_lib.lifting.openpose_noise import (
+from pose_lib.lifting.training.config import NoiseConfig
+from pose_lib.lifting.training.openpose_noise import (
     ERROR_SIZES,
     FROM_BEHIND,
     LEVELS,

@@ -23,9 +23,9 @@ from statistics import mean, stdev
 import torch
 
 from pose_lib.datasets.pose_truth import PoseTruth, read_pose_truth
-from pose_lib.lifting.config import DEMO
 from pose_lib.lifting.evaluate import score_poses
 from pose_lib.lifting.files.lifter_folder import bundled_lifter
+from pose_lib.lifting.training.config import DEMO
 from pose_lib.training_data import read_training_poses
 from research.baselines import chen, elepose, flat, kudo, links, mocap, neighbor, ours, supervised
 from research.baselines.training import PUBLISHED, SAME, Budget, Trained

@@ -28,10 +28,10 @@ from pose_lib.lifting.bones import (
     joints_of,
     measure_bone_lengths,
 )
-from pose_lib.lifting.camera import pitched, turned
 from pose_lib.lifting.evaluate import SCORED_JOINTS
 from pose_lib.lifting.files.lifter_folder import bundled_lifter, load_lifter
 from pose_lib.lifting.lifter import Lifter
+from pose_lib.lifting.training.camera import pitched, turned
 from pose_lib.plots.figures import png_bytes
 from pose_lib.plots.palette import SIDE_COLORS, bone_side
 from pose_lib.plots.scene import SIDE, draw_pose_3d, legend_handles, upright

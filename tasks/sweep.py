@@ -25,8 +25,8 @@ from pose_lib.lifting.files.sweep_table import (
     sweep_markdown,
 )
 from pose_lib.lifting.lifter import Lifter
-from pose_lib.lifting.sweep import FIGURES, Outcome, Sweep, Trial, rows_of
-from pose_lib.lifting.train import Training, use_one_thread
+from pose_lib.lifting.training.sweep import FIGURES, Outcome, Sweep, Trial, rows_of
+from pose_lib.lifting.training.train import Training, use_one_thread
 from pose_lib.plots.figures import png_bytes
 from pose_lib.plots.sweep_bars import sweep_figure
 from pose_lib.training_data import TrainingPoses, read_training_poses

@@ -14,9 +14,9 @@ from prefect import task
 from pose_lib.errors import InputError, RunFailedError
 from pose_lib.files.locations import Location
 from pose_lib.lifting.bone_length_table import BoneLengthTable, measure_sources
-from pose_lib.lifting.config import TrainConfig
 from pose_lib.lifting.files.lifter_folder import save_lifter, save_networks
-from pose_lib.lifting.train import StepReport, Training, use_one_thread
+from pose_lib.lifting.training.config import TrainConfig
+from pose_lib.lifting.training.train import StepReport, Training, use_one_thread
 from pose_lib.plots.figures import png_bytes, training_curves
 from pose_lib.training_data import TrainingPoses, read_training_poses
 from tasks.mlflow_tracking.checkpoint_folder import clear, is_begun, lock_checkpoints, was_finished

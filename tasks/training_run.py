@@ -16,13 +16,13 @@ from mlflow import MlflowException
 
 from pose_lib.config import config_table
 from pose_lib.errors import InputError, RunFailedError, SickTrainingError
-from pose_lib.lifting.config import TrainConfig
 from pose_lib.lifting.files.checkpoint import (
     CHECKPOINT_SCHEMA,
     load_checkpoints,
     save_checkpoint,
 )
-from pose_lib.lifting.train import StepReport, Training, deciding_settings
+from pose_lib.lifting.training.config import TrainConfig
+from pose_lib.lifting.training.train import StepReport, Training, deciding_settings
 from pose_lib.training_data import TrainingPoses
 from tasks.mlflow_tracking.checkpoint_folder import clear, is_begun
 from tasks.mlflow_tracking.client import unanswered, until_mlflow_answers

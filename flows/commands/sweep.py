@@ -12,7 +12,7 @@ from flows.session import session_with_workers
 from pose_lib.errors import InputError
 
 if TYPE_CHECKING:
-    from pose_lib.lifting.sweep import Outcome
+    from pose_lib.lifting.training.sweep import Outcome
 
 _SHOWN = ("pa_mpjpe", "noisy_pa_mpjpe", "mirror_rate", "joint_error", "mirror_share", "seconds")
 _MOST_COLUMNS = 3
@@ -79,7 +79,7 @@ def _plain(outcome: "Outcome") -> dict[str, object]:
 
 def _show(outcomes: "tuple[Outcome, ...]") -> None:
     """Print what fits into a terminal; the whole table is in MLflow and, if wanted, in a folder."""
-    from pose_lib.lifting.sweep import columns_of, rows_of, table_cells, table_head
+    from pose_lib.lifting.training.sweep import columns_of, rows_of, table_cells, table_head
 
     rows = rows_of(outcomes)
     columns = columns_of(rows)

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pose_lib.lifting.sweep import FIGURES, Row
+from pose_lib.lifting.training.sweep import FIGURES, Row
 from pose_lib.plots.figures import DPI
 
 SHOWN = ("pa_mpjpe", "noisy_pa_mpjpe", "mirror_rate")

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from pose_lib.lifting.bones import bone_vectors
-from pose_lib.lifting.gan import flexion_loss
+from pose_lib.lifting.training.gan import flexion_loss
 from pose_lib.skeleton import BODY_15
 from research.baselines.layers import descend, near_zero
 from research.baselines.people import People

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from pose_lib.lifting.bones import BONE_NAMES, bone_vectors
-from pose_lib.lifting.gan import flexion_loss
+from pose_lib.lifting.training.gan import flexion_loss
 from pose_lib.skeleton import BODY_15
 from research.baselines.flow import SUBNET_WIDTH, Flow, principal_basis
 from research.baselines.layers import SLOPE, blocks, descend, near_zero

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional
 
 from pose_lib.lifting.bones import bone_vectors
-from pose_lib.lifting.gan import flexion_loss
+from pose_lib.lifting.training.gan import flexion_loss
 from pose_lib.skeleton import BODY_15
 from research.baselines.people import People, rooted_depth
 from research.baselines.training import Curve, Trained

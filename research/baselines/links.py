@@ -15,7 +15,7 @@ import math
 import torch
 from torch import nn
 
-from pose_lib.lifting.canonical_people import with_midpoint_neck_and_pelvis
+from pose_lib.lifting.training.canonical_people import with_midpoint_neck_and_pelvis
 from pose_lib.skeleton import BODY_15
 from research.baselines.elepose import (
     BATCH,

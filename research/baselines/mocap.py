@@ -10,10 +10,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from pose_lib.lifting.bones import bone_vectors
-from pose_lib.lifting.camera import pitched
-from pose_lib.lifting.canonical_people import with_midpoint_neck_and_pelvis
-from pose_lib.lifting.config import CameraConfig
-from pose_lib.lifting.synthesis import Corpus
+from pose_lib.lifting.training.camera import pitched
+from pose_lib.lifting.training.canonical_people import with_midpoint_neck_and_pelvis
+from pose_lib.lifting.training.config import CameraConfig
+from pose_lib.lifting.training.synthesis import Corpus
 from pose_lib.skeleton import BODY_15
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from pose_lib.lifting.bones import AVERAGE_LENGTHS, joints_of
-from pose_lib.lifting.camera import projected, seen_from_elsewhere
-from pose_lib.lifting.config import CameraConfig
+from pose_lib.lifting.training.camera import projected, seen_from_elsewhere
+from pose_lib.lifting.training.config import CameraConfig
 from research.baselines.mocap import corpus_of
 from research.baselines.people import best_match
 from research.baselines.training import Trained

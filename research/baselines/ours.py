@@ -13,13 +13,13 @@ from unittest import mock
 import numpy as np
 import torch
 
-from pose_lib.lifting import train as lifting_train
 from pose_lib.lifting.bones import bone_vectors, joints_of, measure_bone_lengths, mirrored_bones
-from pose_lib.lifting.canonical_people import NormalizedPoses, canonical_bones
-from pose_lib.lifting.config import CameraConfig, TrainConfig
 from pose_lib.lifting.networks import Generator
-from pose_lib.lifting.synthesis import Corpus
-from pose_lib.lifting.train import StepReport, Training
+from pose_lib.lifting.training import train as lifting_train
+from pose_lib.lifting.training.canonical_people import NormalizedPoses, canonical_bones
+from pose_lib.lifting.training.config import CameraConfig, TrainConfig
+from pose_lib.lifting.training.synthesis import Corpus
+from pose_lib.lifting.training.train import StepReport, Training
 from research.baselines.people import People
 from research.baselines.supervised import SHORT_BATCH, lifter_trained
 from research.baselines.training import Curve, Trained

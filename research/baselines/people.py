@@ -15,7 +15,7 @@ from pose_lib.lifting.bones import (
     measure_bone_lengths,
     mirrored_bones,
 )
-from pose_lib.lifting.canonical_people import (
+from pose_lib.lifting.training.canonical_people import (
     NormalizedPoses,
     canonical_people,
     with_midpoint_neck_and_pelvis,

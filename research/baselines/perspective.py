@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pose_lib.lifting.camera import pitched, turned
+from pose_lib.lifting.training.camera import pitched, turned
 from research.baselines.people import rooted_depth
 
 DISTANCE = 10.0

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from pose_lib.lifting.config import CameraConfig, DistillConfig
-from pose_lib.lifting.distill import RefineStage
 from pose_lib.lifting.lifter import Lifter
-from pose_lib.lifting.tensor_state import seeded
+from pose_lib.lifting.training.config import CameraConfig, DistillConfig
+from pose_lib.lifting.training.distill import RefineStage
+from pose_lib.lifting.training.tensor_state import seeded
 from research.baselines.mocap import corpus_of
 from research.baselines.training import Curve, Trained
 

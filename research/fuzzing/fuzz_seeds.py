@@ -39,7 +39,7 @@ def truth(_: Path) -> list[bytes]:
 
 def config(_: Path) -> list[bytes]:
     from pose_lib.config import config_toml
-    from pose_lib.lifting.config import TrainConfig
+    from pose_lib.lifting.training.config import TrainConfig
 
     return [config_toml(TrainConfig()).encode(), b"seed = 3\n[gan]\nwidth = 64\n"]
 
@@ -139,7 +139,7 @@ def checkpoint(folder: Path) -> list[bytes]:
     import torch
 
     from pose_lib.lifting.files.checkpoint import CHECKPOINT, save_checkpoint
-    from pose_lib.lifting.train import Checkpoint
+    from pose_lib.lifting.training.train import Checkpoint
 
     save_checkpoint(Checkpoint({"0/weight": torch.ones(3)}, {"step": 3}), folder)
     return [(folder / CHECKPOINT).read_bytes()]

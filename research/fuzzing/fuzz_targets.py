@@ -54,8 +54,8 @@ def _of_text() -> dict[str, Target]:
     from pose_lib.evaluation.sigmas_toml import read_sigmas
     from pose_lib.formats.openpose_json import read_openpose
     from pose_lib.images.find import find_images
-    from pose_lib.lifting.config import TrainConfig
     from pose_lib.lifting.files.sweep_table import read_sweep
+    from pose_lib.lifting.training.config import TrainConfig
 
     def config(path: Path) -> object:
         return read_config(path, TrainConfig)

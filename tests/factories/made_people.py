@@ -5,8 +5,8 @@ import math
 import torch
 
 from pose_lib.lifting.bones import BONE_NAMES, joints_of
-from pose_lib.lifting.camera import projected, seen_from_elsewhere
-from pose_lib.lifting.config import CameraConfig, DistillConfig, GanConfig, TrainConfig
+from pose_lib.lifting.training.camera import projected, seen_from_elsewhere
+from pose_lib.lifting.training.config import CameraConfig, DistillConfig, GanConfig, TrainConfig
 
 LENGTHS = {
     "hip_axis": 0.25,

@@ -25,7 +25,7 @@ from flows.demo import demo_config
 from pose_lib.datasets.sample import sample_images, sample_poses
 from pose_lib.formats.npy_pair import read_npy_pair
 from pose_lib.formats.openpose_json import read_openpose
-from pose_lib.lifting.config import DEMO
+from pose_lib.lifting.training.config import DEMO
 from pose_lib.skeleton import BODY_15
 from pose_lib.store import read_keypoints
 from pose_lib.training_data import read_training_poses

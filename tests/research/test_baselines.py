@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pose_lib.lifting.bones import AVERAGE_LENGTHS, joints_of
-from pose_lib.lifting.train import use_one_thread
+from pose_lib.lifting.training.train import use_one_thread
 from pose_lib.skeleton import BODY_15
 from research import lifting
 from research.baselines import chen, elepose, flat, kudo, links, neighbor, supervised

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flows.local.servers import OFFLINE, QUIET
-from pose_lib.lifting.config import DistillConfig, GanConfig, TrainConfig
+from pose_lib.lifting.training.config import DistillConfig, GanConfig, TrainConfig
 from tasks.mlflow_tracking.client import connect
 from tasks.runtime.workspace import HOME_VARIABLE, Workspace
 

@@ -6,8 +6,8 @@ import pytest
 
 from pose_lib.datasets.sample import sample_poses
 from pose_lib.errors import InputError
-from pose_lib.lifting.config import DiagnosticsConfig
-from pose_lib.lifting.sweep import Sweep, Trial
+from pose_lib.lifting.training.config import DiagnosticsConfig
+from pose_lib.lifting.training.sweep import Sweep, Trial
 from tasks import training_run
 from tasks.mlflow_tracking.client import PARENT_TAG, connect, find_runs, tracked_run
 from tasks.mlflow_tracking.registry import list_lifters

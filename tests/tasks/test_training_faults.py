@@ -16,9 +16,9 @@ from mlflow_process import MlflowServer
 from trainings_apart import DATA, Apart, killed_at, told
 
 from pose_lib.errors import InputError, RunFailedError
-from pose_lib.lifting.config import DistillConfig, GanConfig, TrainConfig
 from pose_lib.lifting.files import checkpoint
 from pose_lib.lifting.files.checkpoint import CHECKPOINT, EARLIER, read_checkpoint
+from pose_lib.lifting.training.config import DistillConfig, GanConfig, TrainConfig
 from tasks import train, training_run
 from tasks.mlflow_tracking import outbox
 from tasks.mlflow_tracking.journal import Journal

@@ -7,7 +7,7 @@ import pytest
 
 from pose_lib.datasets.sample import sample_poses
 from pose_lib.errors import InputError, SickTrainingError
-from pose_lib.lifting.config import DiagnosticsConfig
+from pose_lib.lifting.training.config import DiagnosticsConfig
 from tasks import training_run
 from tasks.mlflow_tracking.client import EXPERIMENT, PARENT_TAG, connect, find_runs
 from tasks.runtime.progress import progress_to

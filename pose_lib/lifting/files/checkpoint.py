@@ -14,7 +14,7 @@ from safetensors.torch import save as tensor_bytes
 from pose_lib.errors import InputError
 from pose_lib.files.atomic_write import write_atomic
 from pose_lib.files.parsing import MISSHAPEN
-from pose_lib.lifting.train import Checkpoint
+from pose_lib.lifting.training.train import Checkpoint
 
 CHECKPOINT_SCHEMA = "poselift-checkpoint/3"
 """Of another number whenever the networks change: a training only goes on with its own."""

@@ -25,7 +25,7 @@ from pose_lib.lifting.bone_length_table import as_plain, from_plain
 from pose_lib.lifting.lifter import Lifter
 from pose_lib.lifting.lifter_input import CONDITIONED_KINDS
 from pose_lib.lifting.networks import Regressor
-from pose_lib.lifting.tensor_state import Tensors, packed
+from pose_lib.lifting.training.tensor_state import Tensors, packed
 from pose_lib.skeleton import BODY_15
 
 SCHEMA = "poselift-lifter/2"

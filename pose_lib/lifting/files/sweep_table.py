@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pose_lib.files.parsing import read_toml
-from pose_lib.lifting.sweep import (
+from pose_lib.lifting.training.sweep import (
     Outcome,
     Sweep,
     build_sweep,

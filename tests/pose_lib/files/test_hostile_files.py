@@ -38,7 +38,7 @@ from pose_lib.files.mat import read_mat_variable
 from pose_lib.files.npz import FREELY_UNPACKED_BYTES, array_in, read_npy, read_npz
 from pose_lib.files.parsing import MAX_TOML_BYTES, read_toml
 from pose_lib.formats.openpose_json import read_openpose
-from pose_lib.lifting.config import TrainConfig
+from pose_lib.lifting.training.config import TrainConfig
 from pose_lib.store import read_keypoints
 from research.fuzzing.fuzz_targets import targets
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pose_lib.lifting.sweep import Row
+from pose_lib.lifting.training.sweep import Row
 from pose_lib.plots.figures import png_bytes
 from pose_lib.plots.sweep_bars import sweep_figure
 

@@ -12,7 +12,6 @@ from safetensors.torch import save_file
 
 from pose_lib.errors import InputError
 from pose_lib.lifting.bones import AVERAGE_LENGTHS, joints_of
-from pose_lib.lifting.config import DistillConfig, GanConfig, TrainConfig
 from pose_lib.lifting.files import checkpoint
 from pose_lib.lifting.files.checkpoint import (
     CHECKPOINT,
@@ -21,7 +20,8 @@ from pose_lib.lifting.files.checkpoint import (
     read_checkpoint,
     save_checkpoint,
 )
-from pose_lib.lifting.train import Checkpoint, Training
+from pose_lib.lifting.training.config import DistillConfig, GanConfig, TrainConfig
+from pose_lib.lifting.training.train import Checkpoint, Training
 
 RNG = torch.Generator().manual_seed(0)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from pose_lib.errors import InputError
-from pose_lib.lifting.config import TrainConfig
 from pose_lib.lifting.files.sweep_table import read_sweep, sweep_csv, sweep_markdown
-from pose_lib.lifting.sweep import Outcome, Trial
+from pose_lib.lifting.training.config import TrainConfig
+from pose_lib.lifting.training.sweep import Outcome, Trial
 
 SHIPPED = sorted((Path(__file__).parents[4] / "deployments" / "sweeps").glob("*.toml"))
 OUTCOMES = [

@@ -8,8 +8,8 @@ from typing import Any
 
 from pose_lib.config import build_config
 from pose_lib.errors import InputError
-from pose_lib.lifting.config import TrainConfig
-from pose_lib.lifting.train import deciding_settings
+from pose_lib.lifting.training.config import TrainConfig
+from pose_lib.lifting.training.train import deciding_settings
 
 FIGURES = {
     "pa_mpjpe": ("PA-MPJPE, mm", 1),

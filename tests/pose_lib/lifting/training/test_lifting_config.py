@@ -2,7 +2,7 @@ import pytest
 
 from pose_lib.config import build_config, read_config
 from pose_lib.errors import InputError
-from pose_lib.lifting.config import DEMO, TrainConfig
+from pose_lib.lifting.training.config import DEMO, TrainConfig
 
 
 def test_a_file_may_set_any_value_of_any_stage(tmp_path):

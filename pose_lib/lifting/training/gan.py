@@ -21,11 +21,11 @@ from pose_lib.lifting.bones import (
     estimate_scale,
     joints_of,
 )
-from pose_lib.lifting.camera import projected, seen_from_elsewhere
-from pose_lib.lifting.canonical_people import NormalizedPoses
-from pose_lib.lifting.config import CameraConfig, GanConfig
 from pose_lib.lifting.networks import Discriminator, Generator
-from pose_lib.lifting.tensor_state import (
+from pose_lib.lifting.training.camera import projected, seen_from_elsewhere
+from pose_lib.lifting.training.canonical_people import NormalizedPoses
+from pose_lib.lifting.training.config import CameraConfig, GanConfig
+from pose_lib.lifting.training.tensor_state import (
     Tensors,
     optimizer_tensors,
     packed,

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from pose_lib.lifting.config import NoiseConfig
-from pose_lib.lifting.openpose_noise import Report, by_openpose
+from pose_lib.lifting.training.config import NoiseConfig
+from pose_lib.lifting.training.openpose_noise import Report, by_openpose
 from pose_lib.skeleton import BODY_15
 
 _UNSURE = 0.04  # of the box; an error of this size costs most of a joint's confidence

@@ -9,14 +9,14 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from pose_lib.lifting.alignment import aligned_distances
 from pose_lib.lifting.bones import AVERAGE_LENGTHS
-from pose_lib.lifting.config import CameraConfig, DistillConfig
 from pose_lib.lifting.lifter_input import LifterInput, normalized
-from pose_lib.lifting.muon import Muon
 from pose_lib.lifting.networks import RADIUS_SHARES, Regressor
-from pose_lib.lifting.synthesis import Corpus, photograph
-from pose_lib.lifting.tensor_state import (
+from pose_lib.lifting.training.alignment import aligned_distances
+from pose_lib.lifting.training.config import CameraConfig, DistillConfig
+from pose_lib.lifting.training.muon import Muon
+from pose_lib.lifting.training.synthesis import Corpus, photograph
+from pose_lib.lifting.training.tensor_state import (
     Tensors,
     optimizer_tensors,
     packed,

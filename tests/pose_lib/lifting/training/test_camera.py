@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from pose_lib.lifting.camera import pitched, projected, rolled, seen_from_elsewhere, turned
-from pose_lib.lifting.config import CameraConfig
+from pose_lib.lifting.training.camera import pitched, projected, rolled, seen_from_elsewhere, turned
+from pose_lib.lifting.training.config import CameraConfig
 
 HEAD = torch.tensor([[[0.0, -1.0, 0.0]]])
 RIGHT_HAND = torch.tensor([[[1.0, 0.0, 0.0]]])

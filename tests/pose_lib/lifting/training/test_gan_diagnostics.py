@@ -10,9 +10,14 @@ from made_people import TINY, walking_bones
 
 from pose_lib.config import build_config
 from pose_lib.errors import SickTrainingError
-from pose_lib.lifting.config import DEMO, DiagnosticsConfig, GanConfig, TrainConfig
-from pose_lib.lifting.gan_diagnostics import HealthReport, facing_distance, mirror_share, sickness
-from pose_lib.lifting.train import Training, deciding_settings
+from pose_lib.lifting.training.config import DEMO, DiagnosticsConfig, GanConfig, TrainConfig
+from pose_lib.lifting.training.gan_diagnostics import (
+    HealthReport,
+    facing_distance,
+    mirror_share,
+    sickness,
+)
+from pose_lib.lifting.training.train import Training, deciding_settings
 
 FRONT_TO_BACK = torch.tensor([1.0, 1.0, -1.0])
 WELL = HealthReport(

@@ -95,7 +95,7 @@ class NoiseConfig:
     """How stage 2's people are detected: as annotators, the bundled OpenPose and others do.
 
     Sizes are shares of the longer side of a person's box. How OpenPose errs besides is measured,
-    see ``pose_lib.lifting.openpose_noise``.
+    see ``pose_lib.lifting.training.openpose_noise``.
 
     Attributes:
         annotated_probability: Share of people seen nearly where they are, every joint sure.

@@ -5,8 +5,8 @@ import torch
 from made_people import walking_bones
 
 from pose_lib.lifting.bones import joints_of
-from pose_lib.lifting.config import NoiseConfig
-from pose_lib.lifting.detection_noise import by_annotators, by_others, report_people
+from pose_lib.lifting.training.config import NoiseConfig
+from pose_lib.lifting.training.detection_noise import by_annotators, by_others, report_people
 from pose_lib.skeleton import BODY_15
 
 QUIET = NoiseConfig(

@@ -4,12 +4,12 @@ import torch
 from made_people import walking_bones
 
 from pose_lib.lifting.bones import AVERAGE_LENGTHS, bone_vectors, mirrored_bones
-from pose_lib.lifting.camera import turned
-from pose_lib.lifting.canonical_people import canonical_people
-from pose_lib.lifting.config import CameraConfig, DistillConfig, NoiseConfig
 from pose_lib.lifting.lifter_input import features, normalized
 from pose_lib.lifting.networks import Generator
-from pose_lib.lifting.synthesis import Corpus, join_corpora, lift_corpus, photograph
+from pose_lib.lifting.training.camera import turned
+from pose_lib.lifting.training.canonical_people import canonical_people
+from pose_lib.lifting.training.config import CameraConfig, DistillConfig, NoiseConfig
+from pose_lib.lifting.training.synthesis import Corpus, join_corpora, lift_corpus, photograph
 
 
 @pytest.fixture

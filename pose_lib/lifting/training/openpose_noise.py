@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from pose_lib.lifting.config import NoiseConfig
+from pose_lib.lifting.training.config import NoiseConfig
 from pose_lib.skeleton import BODY_15
 
 Report = tuple[Float[Tensor, "pose 15 2"], Float[Tensor, "pose 15"]]

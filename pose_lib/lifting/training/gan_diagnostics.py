@@ -14,9 +14,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pose_lib.lifting.bones import AXES, bone_indices, depth_bound
-from pose_lib.lifting.config import DiagnosticsConfig
-from pose_lib.lifting.gan import GanStage, new_view, wrong_bend
-from pose_lib.lifting.tensor_state import seeded
+from pose_lib.lifting.training.config import DiagnosticsConfig
+from pose_lib.lifting.training.gan import GanStage, new_view, wrong_bend
+from pose_lib.lifting.training.tensor_state import seeded
 
 _SAMPLE_STREAM, _VIEW_STREAM = 1_001, 1_002  # no stage of a training counts as far
 _SATURATED = 0.98  # of the bound
@@ -152,7 +152,7 @@ class _Limit:
 
     def broken_by(self, value: float, allowed: float) -> bool:
         """Tell whether a value is beyond the limit; not a number always is."""
-        within = value >= allowed if self.setting.endswith("_lowest") else value <= allowed
+        within = value >= allowed if self.setting.startswith("min_") else value <= allowed
         return not (math.isfinite(value) and within)
 
 

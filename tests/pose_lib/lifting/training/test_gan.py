@@ -6,10 +6,10 @@ import torch
 from made_people import TABLE, walking_bones
 
 from pose_lib.lifting.bones import LEGS, UPPER_BODY, bone_indices, depth_bound
-from pose_lib.lifting.canonical_people import canonical_people
-from pose_lib.lifting.config import CameraConfig, GanConfig
-from pose_lib.lifting.gan import GanStage, flexion_loss, new_view, relift_loss
 from pose_lib.lifting.networks import Discriminator, Generator
+from pose_lib.lifting.training.canonical_people import canonical_people
+from pose_lib.lifting.training.config import CameraConfig, GanConfig
+from pose_lib.lifting.training.gan import GanStage, flexion_loss, new_view, relift_loss
 
 FRONT_TO_BACK = torch.tensor([1.0, 1.0, -1.0])
 

@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from pose_lib.lifting.muon import Muon, orthogonalized
+from pose_lib.lifting.training.muon import Muon, orthogonalized
 
 
 def test_every_direction_of_a_step_is_about_as_long(rng):

@@ -5,11 +5,11 @@ import torch
 from made_people import TINY, walking_bones
 from torch.nn import functional
 
-from pose_lib.lifting import distill
-from pose_lib.lifting.distill import RefineStage
 from pose_lib.lifting.lifter_input import LifterInput
-from pose_lib.lifting.synthesis import Corpus, photograph
-from pose_lib.lifting.tensor_state import seeded
+from pose_lib.lifting.training import distill
+from pose_lib.lifting.training.distill import RefineStage
+from pose_lib.lifting.training.synthesis import Corpus, photograph
+from pose_lib.lifting.training.tensor_state import seeded
 
 
 def some_corpus(rng):

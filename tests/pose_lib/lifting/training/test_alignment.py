@@ -3,7 +3,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from pose_lib.evaluation.pose_metrics import joint_errors_aligned
-from pose_lib.lifting.alignment import aligned_distances
+from pose_lib.lifting.training.alignment import aligned_distances
 
 
 def some_poses(rng, n=8):

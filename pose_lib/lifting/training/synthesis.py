@@ -19,12 +19,12 @@ from pose_lib.lifting.bones import (
     joints_of,
     mirrored_bones,
 )
-from pose_lib.lifting.camera import projected, seen_from_elsewhere, turned
-from pose_lib.lifting.canonical_people import NormalizedPoses
-from pose_lib.lifting.config import CameraConfig, DistillConfig
-from pose_lib.lifting.detection_noise import report_people
 from pose_lib.lifting.lifter_input import LifterInput, proportions_of
 from pose_lib.lifting.networks import Generator
+from pose_lib.lifting.training.camera import projected, seen_from_elsewhere, turned
+from pose_lib.lifting.training.canonical_people import NormalizedPoses
+from pose_lib.lifting.training.config import CameraConfig, DistillConfig
+from pose_lib.lifting.training.detection_noise import report_people
 from pose_lib.skeleton import BODY_15
 
 _GROUPS = (

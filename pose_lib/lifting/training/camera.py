@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pose_lib.lifting.config import CameraConfig
+from pose_lib.lifting.training.config import CameraConfig
 
 _NEAREST_PLANE = 0.4  # of the pelvis' distance; keeps a hand at the lens from filling the picture
 

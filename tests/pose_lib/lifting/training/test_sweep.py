@@ -5,8 +5,16 @@ import math
 import pytest
 
 from pose_lib.errors import InputError
-from pose_lib.lifting.config import TrainConfig
-from pose_lib.lifting.sweep import FIGURES, Outcome, Sweep, Trial, build_sweep, columns_of, rows_of
+from pose_lib.lifting.training.config import TrainConfig
+from pose_lib.lifting.training.sweep import (
+    FIGURES,
+    Outcome,
+    Sweep,
+    Trial,
+    build_sweep,
+    columns_of,
+    rows_of,
+)
 
 TABLE = {
     "seeds": [3, 4],

@@ -5,8 +5,8 @@ import torch
 from made_people import walking_bones
 
 from pose_lib.lifting.bones import joints_of
-from pose_lib.lifting.config import NoiseConfig
-from pose_lib.lifting.openpose_noise import (
+from pose_lib.lifting.training.config import NoiseConfig
+from pose_lib.lifting.training.openpose_noise import (
     ERROR_SIZES,
     LACKING,
     LEVELS,

@@ -7,8 +7,8 @@ import torch
 from made_people import TINY
 
 from pose_lib.errors import InputError, SickTrainingError
-from pose_lib.lifting.config import DistillConfig, GanConfig, TrainConfig
-from pose_lib.lifting.train import Training, shared_out
+from pose_lib.lifting.training.config import DistillConfig, GanConfig, TrainConfig
+from pose_lib.lifting.training.train import Training, shared_out
 
 
 def trained(poses, config=TINY):

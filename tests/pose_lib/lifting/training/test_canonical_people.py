@@ -4,7 +4,7 @@ import torch
 
 from pose_lib.errors import InputError
 from pose_lib.lifting.bones import bone_indices
-from pose_lib.lifting.canonical_people import (
+from pose_lib.lifting.training.canonical_people import (
     FEWEST_OF_A_SOURCE,
     canonical_people,
     facing_weights,

@@ -14,15 +14,15 @@ from jaxtyping import Float
 
 from pose_lib.config import config_table
 from pose_lib.errors import InputError, SickTrainingError
-from pose_lib.lifting.canonical_people import NormalizedPoses, people_by_source
-from pose_lib.lifting.config import TrainConfig
-from pose_lib.lifting.distill import RefineStage
-from pose_lib.lifting.gan import GanStage
-from pose_lib.lifting.gan_diagnostics import GanHealth, HealthReport
 from pose_lib.lifting.lifter import Lifter
 from pose_lib.lifting.networks import Discriminator, Generator
-from pose_lib.lifting.synthesis import Corpus, join_corpora, lift_corpus
-from pose_lib.lifting.tensor_state import Tensors, packed, seeded, unpacked
+from pose_lib.lifting.training.canonical_people import NormalizedPoses, people_by_source
+from pose_lib.lifting.training.config import TrainConfig
+from pose_lib.lifting.training.distill import RefineStage
+from pose_lib.lifting.training.gan import GanStage
+from pose_lib.lifting.training.gan_diagnostics import GanHealth, HealthReport
+from pose_lib.lifting.training.synthesis import Corpus, join_corpora, lift_corpus
+from pose_lib.lifting.training.tensor_state import Tensors, packed, seeded, unpacked
 from pose_lib.processes.host import usable_cores
 
 
