@@ -24,7 +24,7 @@ from pose_lib.config import config_table
 from pose_lib.lifting.bone_length_table import (
     BoneLengthTable,
     from_plain,
-    measure_sources,
+    measure_bone_length_tables,
     with_tables,
 )
 from pose_lib.lifting.files.lifter_folder import save_lifter
@@ -62,7 +62,7 @@ def main() -> None:
         "package_version": version("poselift"),
         "config": config_table(config),
     }
-    lifter = replace(training.lifter(), origin=origin, sources=source_tables(mpii))
+    lifter = replace(training.lifter(), origin=origin, bone_length_tables=bone_length_tables(mpii))
     save_lifter(lifter, options.out, half=True)
 
 
@@ -74,9 +74,9 @@ def bundled_poses(data: Path) -> TrainingPoses:
         return read_training_poses([data / TRAINING, projected])
 
 
-def source_tables(mpii: Path) -> tuple[BoneLengthTable, ...]:
+def bone_length_tables(mpii: Path) -> tuple[BoneLengthTable, ...]:
     """Return what the lifter knows of sources: MPII's table, measured here, and the others."""
-    own = measure_sources(
+    own = measure_bone_length_tables(
         read_training_poses([mpii]).by_skeleton,
         "MPII's train images, all joints annotated",
         np.random.default_rng(0),

@@ -15,10 +15,10 @@ from torch.nn import functional
 
 from pose_lib.lifting.bones import BONES
 from pose_lib.lifting.training.config import TrainConfig
-from pose_lib.lifting.training.distill import RefineStage
+from pose_lib.lifting.training.distill import DistillStage
 from pose_lib.lifting.training.synthesis import Corpus
 from pose_lib.lifting.training.tensor_state import seeded
-from pose_lib.lifting.training.train import quick_products, use_one_thread
+from pose_lib.lifting.training.train import bfloat16_products, use_one_thread
 
 PEOPLE = 90_000  # as six generators make of MPII's
 
@@ -42,15 +42,15 @@ def main() -> None:
         print(f"{n} threads: {middle} ms a step ({low} to {high}), {ratio:.2f} of the first")
 
 
-def stage(n_threads: int) -> RefineStage:
+def stage(n_threads: int) -> DistillStage:
     rng, config = seeded(0, 0), TrainConfig()
     bones = functional.normalize(torch.randn(PEOPLE, len(BONES), 3, generator=rng), dim=-1)
     corpus = Corpus(bones, torch.full((PEOPLE,), 1 / PEOPLE))
-    return RefineStage(corpus, config.refine, config.camera, rng, n_threads=n_threads)
+    return DistillStage(corpus, config.distill, config.camera, rng, n_threads=n_threads)
 
 
-def seconds_per_step(learning: RefineStage, n_steps: int) -> float:
-    with quick_products():
+def seconds_per_step(learning: DistillStage, n_steps: int) -> float:
+    with bfloat16_products():
         learning.advance()
         start = time.perf_counter()
         for _ in range(n_steps):

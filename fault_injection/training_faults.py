@@ -24,11 +24,11 @@ steps = 400
 batch = 32
 width = 32
 cycle_warmup_steps = 40
-[train.refine]
+[train.distill]
 steps = 400
 batch = 32
 width = 32
-[train.health]
+[train.diagnostics]
 stop = false  # so small a GAN is never well
 """
 

@@ -28,7 +28,7 @@ class RunFailedError(RuntimeError):
     """
 
 
-class SickTrainingError(RunFailedError):
+class TrainingDivergedError(RunFailedError):
     """A training that was stopped since its result would be of no use.
 
     Attributes:

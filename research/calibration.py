@@ -1,4 +1,4 @@
-"""Whether a lifter knows how sure it may be: its spread against how far off joints really are.
+"""Whether a lifter knows how sure it may be: its uncertainty against how far off joints really are.
 
     python -m research.calibration [--data DATA] [--model FOLDER] [--figure FILE]
 
@@ -48,15 +48,15 @@ class Sureness:
 
     Attributes:
         error: (pose, 15)
-        spread: (pose, 15)
+        uncertainty: (pose, 15)
     """
 
     error: np.ndarray
-    spread: np.ndarray
+    uncertainty: np.ndarray
 
     def of(self, joints: tuple[str, ...]) -> "Sureness":
         columns = BODY_15.indices(joints)
-        return Sureness(self.error[:, columns], self.spread[:, columns])
+        return Sureness(self.error[:, columns], self.uncertainty[:, columns])
 
 
 def main() -> None:
@@ -90,23 +90,23 @@ def scored_sets(data: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
 def sureness(lifter: Lifter, poses: np.ndarray, truth: np.ndarray) -> Sureness:
     """Lift people and put what the lifter says beside the truth; those refused are left out."""
     lifted = lifter.lift(poses)
-    joints, spread, truth = (
-        of[lifted.lifted].astype(np.float64) for of in (lifted.poses3d, lifted.spread, truth)
+    joints, uncertainty, truth = (
+        of[lifted.lifted].astype(np.float64) for of in (lifted.poses3d, lifted.uncertainty, truth)
     )
     scored = BODY_15.indices(SCORED_JOINTS)
     scale = (joints * truth)[:, scored].sum((1, 2)) / (joints**2)[:, scored].sum((1, 2))
     error = np.linalg.norm(scale[:, None, None] * joints - truth, axis=-1)
-    return Sureness(error, scale[:, None] * spread)
+    return Sureness(error, scale[:, None] * uncertainty)
 
 
 def share_inside(sure: Sureness, radii: np.ndarray) -> np.ndarray:
-    """Return the share of joints that are off by at most each radius, in spreads."""
-    return (sure.error <= radii[:, None, None] * sure.spread).mean((1, 2))
+    """Return the share of joints that are off by at most each radius, in uncertainties."""
+    return (sure.error <= radii[:, None, None] * sure.uncertainty).mean((1, 2))
 
 
 def error_of_kept(sure: Sureness, dropped: np.ndarray) -> np.ndarray:
     """Return the mean error once each share of the joints, the least sure first, is dropped."""
-    by_sureness = sure.error.ravel()[np.argsort(sure.spread, axis=None, kind="stable")]
+    by_sureness = sure.error.ravel()[np.argsort(sure.uncertainty, axis=None, kind="stable")]
     kept = np.maximum(1, np.round((1 - dropped) * by_sureness.size)).astype(int)
     return np.cumsum(by_sureness)[kept - 1] / kept
 
@@ -120,26 +120,26 @@ def print_reliability(sets: dict[str, Sureness], radii: np.ndarray) -> None:
 
 
 def print_use(sets: dict[str, Sureness]) -> None:
-    print("\nmean error and spread in mm, their rank correlation, error of the surest joints")
-    head = ("error", "spread", "rank corr.", "poses", "kept 90 %", "75 %", "50 %")
+    print("\nmean error and uncertainty in mm, their rank correlation, error of the surest joints")
+    head = ("error", "uncertainty", "rank corr.", "poses", "kept 90 %", "75 %", "50 %")
     print(f"{'':<24}" + "".join(f"{word:>11}" for word in head))
     for name, sure in sets.items():
         of = sure.of(JOINTS)
-        joints = spearmanr(of.error.ravel(), of.spread.ravel()).statistic
-        poses = spearmanr(of.error.mean(1), of.spread.mean(1)).statistic
+        joints = spearmanr(of.error.ravel(), of.uncertainty.ravel()).statistic
+        poses = spearmanr(of.error.mean(1), of.uncertainty.mean(1)).statistic
         kept = error_of_kept(of, np.array([0.1, 0.25, 0.5]))
-        row = f"{of.error.mean():11.1f}{of.spread.mean():11.1f}{joints:11.2f}{poses:11.2f}"
+        row = f"{of.error.mean():11.1f}{of.uncertainty.mean():11.1f}{joints:11.2f}{poses:11.2f}"
         print(f"{name:<24}{row}" + "".join(f"{error:11.1f}" for error in kept))
 
 
 def print_parts(sets: dict[str, Sureness], radius: float) -> None:
-    print("\nshare inside the 80 % radius by joint, in %; below, error and spread in mm")
+    print("\nshare inside the 80 % radius by joint, in %; below, error and uncertainty in mm")
     print(f"{'':<24}" + "".join(f"{part:>12}" for part in PARTS))
     for name, sure in sets.items():
         parts = [sure.of(joints_of_part(part)) for part in PARTS]
         inside = [share_inside(of, np.array([radius]))[0] for of in parts]
         print(f"{name:<24}" + "".join(f"{100 * share:12.1f}" for share in inside))
-        both = [f"{of.error.mean():.0f} / {of.spread.mean():.0f}" for of in parts]
+        both = [f"{of.error.mean():.0f} / {of.uncertainty.mean():.0f}" for of in parts]
         print(f"{'':<24}" + "".join(f"{pair:>12}" for pair in both))
 
 
@@ -171,15 +171,15 @@ def calibration_figure(sets: dict[str, Sureness], radii: np.ndarray) -> Figure:
 
 
 def _draw_parts(axes: Axes, sets: dict[str, Sureness]) -> None:
-    """Draw the mean error of each kind of joint as a bar and the mean spread as a tick on it."""
+    """Draw the mean error of each kind of joint as a bar, the mean uncertainty as a tick."""
     shown = ("clean", "noisy", "3 limb joints missing")
     for number, name in enumerate(shown):
         parts = [sets[name].of(joints_of_part(part)) for part in PARTS]
         place = np.arange(len(PARTS)) + 0.27 * (number - 1)
         error = [of.error.mean() for of in parts]
         axes.bar(place, error, 0.25, color=COLORS[name], edgecolor="white")
-        spread = [of.spread.mean() for of in parts]
-        axes.hlines(spread, place - 0.16, place + 0.16, color="#E6007E", linewidth=2.5)
+        uncertainty = [of.uncertainty.mean() for of in parts]
+        axes.hlines(uncertainty, place - 0.16, place + 0.16, color="#E6007E", linewidth=2.5)
     axes.plot([], [], color="#E6007E", linewidth=2.5, label="expected by the lifter")
     axes.bar([0], [0], color="#9AA3AB", label="true")
     axes.set_ylim(top=1.2 * axes.get_ylim()[1])  # for the legend

@@ -16,7 +16,7 @@ from pose_lib.datasets.sample import sample_poses
 from pose_lib.lifting.training.canonical_people import NormalizedPoses, canonical_people
 from pose_lib.lifting.training.config import DEMO, CameraConfig, DiagnosticsConfig, GanConfig
 from pose_lib.lifting.training.gan import GanStage
-from pose_lib.lifting.training.gan_diagnostics import GanHealth, HealthReport
+from pose_lib.lifting.training.gan_diagnostics import DiagnosticsReport, GanDiagnostics
 from pose_lib.lifting.training.tensor_state import seeded
 from pose_lib.lifting.training.train import use_one_thread
 from pose_lib.training_data import read_training_poses
@@ -45,7 +45,7 @@ def main() -> None:
     sample = canonical_people(read_training_poses([sample_poses()]).poses)
     gan = GanConfig(steps=options.steps)
     print(f"{'':44} accuracy  spread  saturated  mirrored  facing  caught")
-    for title, cases in (("healthy", _healthy(gan)), ("sick", _sick(gan))):
+    for title, cases in (("healthy", _healthy(gan)), ("diverged", _sick(gan))):
         print(title)
         for case in cases:
             people = mpii if case.on_mpii else sample
@@ -91,23 +91,23 @@ def _frontal(people: NormalizedPoses) -> NormalizedPoses:
     return replace(people, bones=people.bones[kept], weights=even)
 
 
-def _watched(case: Case, people: NormalizedPoses) -> tuple[HealthReport, int | None]:
+def _watched(case: Case, people: NormalizedPoses) -> tuple[DiagnosticsReport, int | None]:
     """Return the last report, and the step at which the training would have been stopped."""
     rng = seeded(case.seed, case.number)
     stage = GanStage(people, case.gan, case.camera, rng, number=case.number)
     if case.change:
         case.change(stage)
-    health = GanHealth(stage, DiagnosticsConfig(), seed=case.seed)
+    diagnostics = GanDiagnostics(stage, DiagnosticsConfig(), seed=case.seed)
     caught, latest = None, None
     for _ in range(case.gan.steps):
-        latest = health.after_step(stage, stage.advance()) or latest
-        if caught is None and health.sick():
+        latest = diagnostics.after_step(stage, stage.advance()) or latest
+        if caught is None and diagnostics.divergence():
             caught = stage.step
     assert latest is not None
     return latest, caught
 
 
-def _print_row(name: str, last: HealthReport, caught: int | None) -> None:
+def _print_row(name: str, last: DiagnosticsReport, caught: int | None) -> None:
     print(
         f"  {name:42} {last.discriminator_accuracy:8.2f} {last.depth_spread:7.2f} "
         f"{last.depth_saturated:10.2f} {last.mirror_share:9.2f} {last.facing_distance:7.2f}  "

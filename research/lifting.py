@@ -126,8 +126,8 @@ def training_poses(data: Path):
 def scores(trained: Trained, truth: PoseTruth) -> dict[str, dict]:
     """Return the scores on exact 2D, on noisy 2D, and on exact 2D of known proportions."""
     lifted = {"clean": trained.lift(truth.clean), "noisy": trained.lift(truth.noisy)}
-    if trained.lift_told:
-        lifted["told"] = trained.lift_told(truth.clean)
+    if trained.lift_conditioned:
+        lifted["told"] = trained.lift_conditioned(truth.clean)
     return {name: score_poses(poses, truth.joints3d) for name, poses in lifted.items()}
 
 

@@ -8,8 +8,12 @@ import numpy as np
 
 from pose_lib.errors import InputError
 from pose_lib.files.locations import Location
-from pose_lib.lifting.bone_length_table import BoneLengthTable, measure_sources, with_tables
-from pose_lib.lifting.bones import FEWEST_SIGHTINGS
+from pose_lib.lifting.bone_length_table import (
+    BoneLengthTable,
+    measure_bone_length_tables,
+    with_tables,
+)
+from pose_lib.lifting.bones import MIN_SIGHTINGS
 from pose_lib.lifting.files.lifter_folder import save_lifter
 from pose_lib.lifting.lifter import Lifter
 from pose_lib.training_data import read_training_poses
@@ -22,7 +26,9 @@ def measure_proportions(data: Sequence[Location], about: str) -> tuple[BoneLengt
         about: Which people these are; by default the names of the data.
     """
     people = about or ", ".join(path.name for path in data)
-    return measure_sources(read_training_poses(data).by_skeleton, people, np.random.default_rng(0))
+    return measure_bone_length_tables(
+        read_training_poses(data).by_skeleton, people, np.random.default_rng(0)
+    )
 
 
 def save_with_tables(lifter: Lifter, tables: tuple[BoneLengthTable, ...], folder: Path) -> None:
@@ -34,8 +40,10 @@ def save_with_tables(lifter: Lifter, tables: tuple[BoneLengthTable, ...], folder
     for table in tables:
         if unknown := table.unknown:
             raise InputError(
-                f"{table.name} cannot be stored: {FEWEST_SIGHTINGS} people must show every bone, "
+                f"{table.name} cannot be stored: {MIN_SIGHTINGS} people must show every bone, "
                 f"but too few of the {table.people} show the "
                 f"{', '.join(unknown).replace('_', ' ')}; give more people"
             )
-    save_lifter(replace(lifter, sources=with_tables(lifter.sources, tables)), folder)
+    save_lifter(
+        replace(lifter, bone_length_tables=with_tables(lifter.bone_length_tables, tables)), folder
+    )

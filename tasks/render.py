@@ -125,11 +125,11 @@ def log_figures(folder: Location, model: str) -> None:
 def _told(lifter: Lifter, poses: np.ndarray, source: str) -> Lifter:
     """Return the lifter told the people's own bone ratios, or what it knows of their source."""
     if len(poses) < ENOUGH_TO_ADAPT:
-        return lifter.for_source(source)
+        return lifter.for_joint_convention(source)
     try:
         return lifter.adapted(poses)
     except InputError:  # many people, but too few show some bone
-        return lifter.for_source(source)
+        return lifter.for_joint_convention(source)
 
 
 def _reader(store: Location) -> ReadPicture:
@@ -159,8 +159,10 @@ def _draw_together(
     write_atomic(folder / "viewer.html", page.encode())
     if not len(chosen):
         return ["overview.png", "viewer.html"]
-    pose, filled, spread = (of[chosen[0]] for of in (lifted.poses3d, lifted.filled, lifted.spread))
-    turning = turntable_gif(pose, filled, spread=spread)
+    pose, filled, uncertainty = (
+        of[chosen[0]] for of in (lifted.poses3d, lifted.filled, lifted.uncertainty)
+    )
+    turning = turntable_gif(pose, filled, uncertainty=uncertainty)
     write_atomic(folder / "turntable.gif", turning)
     return ["overview.png", "viewer.html", "turntable.gif"]
 

@@ -13,7 +13,7 @@ import mlflow
 from prefect import task
 
 from pose_lib.datasets.pose_truth import read_pose_truth
-from pose_lib.errors import InputError, SickTrainingError
+from pose_lib.errors import InputError, TrainingDivergedError
 from pose_lib.files.atomic_write import write_atomic
 from pose_lib.files.locations import Location
 from pose_lib.lifting.files.lifter_folder import save_lifter
@@ -49,7 +49,7 @@ from tasks.training_run import (
     begun_training,
     figures,
     is_logged,
-    kept_if_sick,
+    kept_if_diverged,
     log_settings,
     of_stage,
     recorded,
@@ -62,7 +62,7 @@ EXPERIMENT = "pose-lifting-sweeps"
 FIGURE_FILE = "sweep.png"
 
 _LIFTER, _TRUTH_TAG = "lifter", "truth_digest"
-_JUDGED = ("mirror_share", "depth_spread")  # of the health of each GAN, at its end
+_JUDGED = ("mirror_share", "depth_spread")  # of the diagnostics of each GAN, at its end
 _LAST_ERRORS = 10  # of those logged, since one batch alone says little
 
 
@@ -115,7 +115,7 @@ def tracked_sweep(planned: PlannedSweep) -> Iterator[str]:
 def run_trial(trial: Trial, data: Sequence[Location], truth: Path | None, whole: str) -> Outcome:
     """Train a lifter and score it; of one that is trained already, only what is missing.
 
-    A training that its health stops is an outcome like others.
+    A training that its diagnostics stop is an outcome like others.
 
     Args:
         truth: 3D truth to score against, if there is any. It decides nothing.
@@ -130,7 +130,7 @@ def run_trial(trial: Trial, data: Sequence[Location], truth: Path | None, whole:
             if (run_id := _finished_trial(whole, trial_id)) is None:
                 run_id = _train(trial, trial_id, poses, whole, place)
             clear(place)
-    except SickTrainingError as error:
+    except TrainingDivergedError as error:
         return Outcome(trial, {}, sick=str(error))
     if truth is not None:
         _score(run_id, truth)
@@ -171,7 +171,7 @@ def _train(trial: Trial, trial_id: str, poses: TrainingPoses, whole: str, place:
     with recorded(place, experiment=EXPERIMENT, name=trial.name, tags=tags) as record:
         log_settings(record.journal, poses, trial.config)
         saver = Saver(training, place, record.journal)
-        with kept_if_sick(saver):
+        with kept_if_diverged(saver):
             _advance(training, saver, record.journal)
         record.deliver()
         until_mlflow_answers(
@@ -203,20 +203,20 @@ def _store(lifter: Lifter, run_id: str) -> None:
 
 def _last_error(journal: Journal) -> dict[str, float]:
     errors = [
-        values["refine/joint_error"]
+        values["distill/joint_error"]
         for _, values in journal.history()
-        if "refine/joint_error" in values
+        if "distill/joint_error" in values
     ]
     latest = errors[-_LAST_ERRORS:]
     return {"joint_error": statistics.fmean(latest)} if latest else {}
 
 
 def _judged(journal: Journal, n_generators: int) -> dict[str, float]:
-    """Return the means of the generators' last health."""
+    """Return the means of the generators' last diagnostics."""
     values = journal.last()
     return {
         name: statistics.fmean(
-            values[f"gan_{number}/health/{name}"] for number in range(1, n_generators + 1)
+            values[f"gan_{number}/diagnostics/{name}"] for number in range(1, n_generators + 1)
         )
         for name in _JUDGED
     }

@@ -13,7 +13,7 @@ from prefect import task
 
 from pose_lib.errors import InputError, RunFailedError
 from pose_lib.files.locations import Location
-from pose_lib.lifting.bone_length_table import BoneLengthTable, measure_sources
+from pose_lib.lifting.bone_length_table import BoneLengthTable, measure_bone_length_tables
 from pose_lib.lifting.files.lifter_folder import save_lifter, save_networks
 from pose_lib.lifting.training.config import TrainConfig
 from pose_lib.lifting.training.train import StepReport, Training, use_one_thread
@@ -48,7 +48,7 @@ from tasks.training_run import (
     begun_training,
     figures,
     is_logged,
-    kept_if_sick,
+    kept_if_diverged,
     log_settings,
     of_stage,
     recorded,
@@ -74,7 +74,7 @@ class TrainedLifter:
         run_id: The MLflow run with losses, weights, settings and figures.
         people: 2D poses given.
         losses: The last value of each loss, by stage and name.
-        health: The last figures of each GAN's health, likewise.
+        diagnostics: The last diagnostics of each GAN, likewise.
         stage_seconds: How long each stage took, interruptions left out.
         resumed_at: The step it went on from; 0 where it began anew.
         reused: Whether all that is from an earlier run, with the same data and settings.
@@ -85,7 +85,7 @@ class TrainedLifter:
     run_id: str
     people: int
     losses: dict[str, float]
-    health: dict[str, float]
+    diagnostics: dict[str, float]
     stage_seconds: dict[str, float]
     seconds: float
     resumed_at: int
@@ -107,14 +107,14 @@ def train_lifter(
     """Train the GAN and its lifter on 2D poses, store both networks, register the lifter.
 
     An interrupted training with the same data and settings goes on from its checkpoint in the
-    same MLflow run; so does one that its health stopped, once the limits are others. Of one that
-    is finished and registered, that lifter is returned.
+    same MLflow run; so does one that its diagnostics stopped, once the limits are others. Of one
+    that is finished and registered, that lifter is returned.
 
     Args:
         again: Train a new lifter even where there is a registered one of this data and settings.
 
     Raises:
-        SickTrainingError: If its health stops the training; the run then has a tag with the reason.
+        TrainingDivergedError: If its diagnostics stop it; the run then has a tag with the reason.
         RunFailedError: If MLflow is gone at the end, or the disk full; nothing is lost.
     """
     start = time.monotonic()
@@ -153,7 +153,7 @@ def _trained(
     with recorded(place, experiment=EXPERIMENT, name="train lifter", tags=tags) as record:
         log_settings(record.journal, poses, config)
         saver = Saver(training, place, record.journal)
-        with kept_if_sick(saver):
+        with kept_if_diverged(saver):
             _train(training, saver, record.journal)
         record.deliver()
         registered = _stored(training, poses, record, confirm)
@@ -188,15 +188,15 @@ def _described(
         start: When this began, by the monotonic clock.
     """
     seconds = {name: value for name, value in values.items() if name.endswith("/seconds")}
-    health = {name: value for name, value in values.items() if "/health/" in name}
-    losses = sorted(values.keys() - seconds.keys() - health.keys())
+    diagnostics = {name: value for name, value in values.items() if "/diagnostics/" in name}
+    losses = sorted(values.keys() - seconds.keys() - diagnostics.keys())
     return TrainedLifter(
         model_uri=registered.uri,
         version=registered.version,
         run_id=registered.run_id,
         people=people,
         losses={name: values[name] for name in losses},
-        health=health,
+        diagnostics=diagnostics,
         stage_seconds={name.removesuffix("/seconds"): value for name, value in seconds.items()},
         seconds=time.monotonic() - start,
         resumed_at=resumed_at,
@@ -278,14 +278,16 @@ def _store(training: Training, poses: TrainingPoses, record: Record) -> Register
         curves = training_curves(_history(record.journal, training.config.gan.n_generators))
         (folder / "training.png").write_bytes(png_bytes(curves))
         mlflow.log_artifact(str(folder / "training.png"), "figures")
-        save_lifter(replace(training.lifter(), sources=_sources(poses)), folder / "lifter")
+        save_lifter(
+            replace(training.lifter(), bone_length_tables=_tables(poses)), folder / "lifter"
+        )
         return register_lifter(folder / "lifter", example=poses.poses[:4])
 
 
-def _sources(poses: TrainingPoses) -> tuple[BoneLengthTable, ...]:
-    """Measure the bone lengths of the detectors or data sets that gave the poses."""
+def _tables(poses: TrainingPoses) -> tuple[BoneLengthTable, ...]:
+    """Measure the bone lengths of the joint conventions of the poses."""
     rng = np.random.default_rng(0)
-    tables = measure_sources(poses.by_skeleton, "the 2D poses it was trained on", rng)
+    tables = measure_bone_length_tables(poses.by_skeleton, "the 2D poses it was trained on", rng)
     return tuple(table for table in tables if table.complete)
 
 
@@ -295,7 +297,7 @@ def _history(journal: Journal, n_generators: int) -> list[dict[str, float]]:
     curves = [(stage, name) for stage in gans for name in _GAN_CURVES]
     return [
         {"step": step, name: values[told]}
-        for stage, name in [*curves, ("refine", "joint_error")]
+        for stage, name in [*curves, ("distill", "joint_error")]
         for step, values in journal.history()
         if (told := f"{stage}/{name}") in values
     ]

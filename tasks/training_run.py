@@ -15,7 +15,7 @@ from typing import Any
 from mlflow import MlflowException
 
 from pose_lib.config import config_table
-from pose_lib.errors import InputError, RunFailedError, SickTrainingError
+from pose_lib.errors import InputError, RunFailedError, TrainingDivergedError
 from pose_lib.lifting.files.checkpoint import (
     CHECKPOINT_SCHEMA,
     load_checkpoints,
@@ -34,7 +34,7 @@ CHECKPOINT_SECONDS = 30.0
 LOGGED_POINTS = 300
 """Points of all curves together in MLflow, whatever the number of steps."""
 
-SICK_TAG = "sick"
+DIVERGED_TAG = "diverged"
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def recorded(
         record = Record(journal, _first_sent(journal))
         with record.sender.sending(), told_how_it_ends(journal, WHOLE):
             yield record
-    except SickTrainingError as error:
+    except TrainingDivergedError as error:
         if error.hopeless and not record.sender.n_unsent:
             clear(place)
         raise
@@ -129,12 +129,12 @@ def log_settings(journal: Journal, poses: TrainingPoses, config: TrainConfig) ->
 @contextmanager
 def told_how_it_ends(journal: Journal, run: str) -> Iterator[None]:
     """Tell of a run that it failed or was killed, where that happens in this block; and why."""
-    journal.tag(run, {SICK_TAG: ""})  # it may go on from an earlier stop
+    journal.tag(run, {DIVERGED_TAG: ""})  # it may go on from an earlier stop
     try:
         yield
     except BaseException as error:
-        if isinstance(error, SickTrainingError):
-            journal.tag(run, {SICK_TAG: str(error)})
+        if isinstance(error, TrainingDivergedError):
+            journal.tag(run, {DIVERGED_TAG: str(error)})
         journal.end(run, "FAILED" if isinstance(error, Exception) else "KILLED")
         raise
 
@@ -184,14 +184,14 @@ def saved_on_the_way(
 
 
 @contextmanager
-def kept_if_sick(saver: Saver) -> Iterator[None]:
-    """Keep the checkpoint of a training that its health stops in this block.
+def kept_if_diverged(saver: Saver) -> Iterator[None]:
+    """Keep the checkpoint of a training that its diagnostics stop in this block.
 
     Under the same limits it would stop at once again; under others it goes on.
     """
     try:
         yield
-    except SickTrainingError as error:
+    except TrainingDivergedError as error:
         if not error.hopeless:
             saver.save()
         raise
@@ -209,13 +209,13 @@ def is_logged(report: StepReport) -> bool:
     """Tell whether a step is one of those that MLflow hears of."""
     every = max(1, report.total_steps // LOGGED_POINTS)
     is_last = report.step == report.total_steps
-    return report.step % every == 0 or is_last or report.health is not None
+    return report.step % every == 0 or is_last or report.diagnostics is not None
 
 
 def figures(report: StepReport) -> dict[str, float]:
-    """Return the losses of a step, and the figures of health where it was looked at."""
-    health = report.health.figures if report.health else {}
-    return report.losses | {f"health/{name}": value for name, value in health.items()}
+    """Return the losses of a step, and the diagnostics where it was checked."""
+    diagnostics = report.diagnostics.figures if report.diagnostics else {}
+    return report.losses | {f"diagnostics/{name}": value for name, value in diagnostics.items()}
 
 
 def of_stage(stage: str, values: dict[str, float]) -> dict[str, float]:

@@ -73,7 +73,7 @@ def _numbers(seeds: str) -> list[int]:
 
 def _plain(outcome: "Outcome") -> dict[str, object]:
     trial = outcome.trial
-    told = {"variant": trial.variant, "seed": trial.config.seed, "sick": outcome.sick}
+    told = {"variant": trial.variant, "seed": trial.config.seed, "diverged": outcome.diverged}
     return told | dict(outcome.figures)
 
 
@@ -86,5 +86,5 @@ def _show(outcomes: "tuple[Outcome, ...]") -> None:
     shown = [name for name in _SHOWN if name in columns][:_MOST_COLUMNS]
     show_table(table_head(shown), [table_cells(row, shown) for row in rows])
     for outcome in outcomes:
-        if outcome.sick:
-            say(f"{outcome.trial.name}: {outcome.sick}")
+        if outcome.diverged:
+            say(f"{outcome.trial.name}: {outcome.diverged}")

@@ -1,9 +1,9 @@
-"""What is known of a source of 2D poses: how long its bones are, and how sure that is.
+"""Bone lengths of a joint convention, with their standard errors.
 
-A source is one detector's or data set's idea of where joints are, named as its skeleton, in small
-letters: ``mpii_16`` is MPII's annotators, ``coco_18`` OpenPose's COCO models. Its table is measured
-on its 2D alone. A lifter told it does better on a single photograph of that source, as long as
-the table is right; told one that is not, it does worse than without.
+A joint convention is where one detector or data set places the joints, named as its skeleton in
+lower case: ``mpii_16`` for MPII's annotators, ``coco_18`` for OpenPose's COCO models. Its table is
+measured on 2D alone. Conditioned on it, a lifter does better on a single photograph of that
+convention; conditioned on a wrong table, it does worse than unconditioned.
 """
 
 from collections.abc import Mapping
@@ -15,11 +15,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pose_lib.lifting.bones import BONE_KIND, KINDS, TOLD, measurable_bone_lengths, sightings
-from pose_lib.lifting.lifter_input import CONDITIONED_KINDS, proportions_of
+from pose_lib.lifting.bones import (
+    BONE_KIND,
+    CONDITIONING_PERCENTILE,
+    KINDS,
+    measurable_bone_lengths,
+    sightings,
+)
+from pose_lib.lifting.lifter_input import CONDITIONED_KINDS, log_length_ratios
 
 LARGEST_ERROR = 0.025
-"""Root mean square of a table's relative errors, up to which it is told.
+"""Root mean square of a table's relative errors, up to which a lifter is conditioned on it.
 
 On the development truth, tables that are 1, 2, 3, 4 and 5 % wrong at random change the error of a
 lifter by -1.7, -1.3, -0.1, -0.2 and +4.4 mm, as against none: `docs/lifting-sources.md`.
@@ -32,10 +38,10 @@ _IN_95_PERCENT = 1.96  # standard errors
 
 @dataclass(frozen=True)
 class BoneLengthTable:
-    """Bone lengths of one source, in the order of ``KINDS``.
+    """Bone lengths of one joint convention, in the order of ``KINDS``.
 
     Attributes:
-        name: The source, such as ``mpii_16``.
+        name: The joint convention, such as ``mpii_16``.
         lengths: In trunk lengths, the spine's as everywhere; NaN where too few people show one.
         errors: Standard error of each, relative to the length.
         sightings: People who show it on the side that is seen less.
@@ -67,13 +73,13 @@ class BoneLengthTable:
 
     @property
     def error(self) -> float:
-        """How wrong the told bones are to expect, relative; NaN where some are not known."""
-        told = np.array(self.errors)[[KINDS.index(kind) for kind in CONDITIONED_KINDS]]
-        return float(np.sqrt(np.mean(told**2)))
+        """Root mean square of the relative errors; NaN where some are not known."""
+        errors = np.array(self.errors)[[KINDS.index(kind) for kind in CONDITIONED_KINDS]]
+        return float(np.sqrt(np.mean(errors**2)))
 
     @property
     def certain(self) -> bool:
-        """Whether telling it is better than not."""
+        """Whether a lifter does better when conditioned on it."""
         return self.complete and self.error <= LARGEST_ERROR
 
     @property
@@ -86,15 +92,15 @@ class BoneLengthTable:
         """Return the length of each bone."""
         return torch.tensor(self.lengths)[BONE_KIND]
 
-    def proportions(self, table: Float[Tensor, "12"]) -> Float[Tensor, "7"]:
-        """Return how the source compares to a lifter's table, as observations tell it."""
-        return proportions_of(self.by_bone(), table)
+    def log_ratios(self, table: Float[Tensor, "12"]) -> Float[Tensor, "7"]:
+        """Return the log ratios to a lifter's table, as in ``LifterInput``."""
+        return log_length_ratios(self.by_bone(), table)
 
 
-def measure_source(
+def measure_bone_length_table(
     name: str, poses: Float[np.ndarray, "pose 15 3"], measured_on: str, rng: np.random.Generator
 ) -> BoneLengthTable:
-    """Measure a source's bone lengths on its people, and by a bootstrap how sure they are.
+    """Measure the bone lengths of a joint convention, with standard errors from a bootstrap.
 
     People must be different ones: on the frames of a video the lengths are those of who is in it,
     and the errors look smaller than they are.
@@ -107,7 +113,10 @@ def measure_source(
     """
     found = (poses[..., 2] > 0) & np.isfinite(poses).all(-1)
     joints = torch.from_numpy(np.where(found[..., None], poses[..., :2], np.nan)).float()
-    seen, lengths = sightings(joints), measurable_bone_lengths(joints, percentile=TOLD)
+    seen, lengths = (
+        sightings(joints),
+        measurable_bone_lengths(joints, percentile=CONDITIONING_PERCENTILE),
+    )
     errors = _relative_errors(joints, rng).where(lengths.isfinite(), torch.nan)
     return BoneLengthTable(
         name=name,
@@ -119,25 +128,26 @@ def measure_source(
     )
 
 
-def measure_sources(
+def measure_bone_length_tables(
     poses: Mapping[str, Float[np.ndarray, "_ 15 3"]], measured_on: str, rng: np.random.Generator
 ) -> tuple[BoneLengthTable, ...]:
-    """Measure several sources, given their poses by name."""
+    """Measure several joint conventions, given their poses by name."""
     return tuple(
-        measure_source(name, of_source, measured_on, rng) for name, of_source in poses.items()
+        measure_bone_length_table(name, of_source, measured_on, rng)
+        for name, of_source in poses.items()
     )
 
 
 def with_tables(
     known: tuple[BoneLengthTable, ...], more: tuple[BoneLengthTable, ...]
 ) -> tuple[BoneLengthTable, ...]:
-    """Return the tables with more, in place of known ones of the same sources."""
+    """Return the tables with more, in place of known ones of the same names."""
     replaced = {table.name for table in more}
     return (*(table for table in known if table.name not in replaced), *more)
 
 
 def as_plain(tables: tuple[BoneLengthTable, ...]) -> dict[str, Any]:
-    """Return tables by source, as JSON can hold them; None for a bone that is not known."""
+    """Return tables by name, as JSON can hold them; None for a bone that is not known."""
     return {
         table.name: {
             "lengths": _by_kind(table.lengths),
@@ -177,7 +187,10 @@ def _relative_errors(
     n = min(len(joints), _RESAMPLED)
     drawn = [rng.integers(len(joints), size=n) for _ in range(_RESAMPLES)]
     logs = [
-        measurable_bone_lengths(joints[people], fewest=1, percentile=TOLD).log() for people in drawn
+        measurable_bone_lengths(
+            joints[people], min_sightings=1, percentile=CONDITIONING_PERCENTILE
+        ).log()
+        for people in drawn
     ]
     return torch.stack(logs).std(dim=0) * (n / len(joints)) ** 0.5
 

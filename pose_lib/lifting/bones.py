@@ -1,10 +1,10 @@
-"""The body of ``BODY_15`` as twelve bones, and what pictures alone tell about their lengths.
+"""The body of ``BODY_15`` as twelve bones, and what 2D alone shows of their lengths.
 
 Under scaled orthography, a bone of known length that looks short must reach into depth: only the
 sign of that reach, and a little more, is left for a network to learn. So poses are handled as
 *canonical bones*: bone vectors divided by the length that the bone would show if it lay in the
-image plane. This needs the bones' proportions, which many 2D poses tell by themselves: in some of
-them every bone lies in the image plane.
+image plane. This needs the bones' relative lengths, which can be measured on many 2D
+poses: in some of them every bone lies in the image plane.
 
 Source: Taylor 2000, "Reconstruction of articulated objects from point correspondences in a
 single uncalibrated image", for depth from foreshortening.
@@ -44,8 +44,8 @@ AXES = ("hip_axis", "shoulder_axis")
 LEGS = ("hip_axis", "spine", "right_thigh", "right_shin", "left_thigh", "left_shin")
 LIMBS = BONE_NAMES[4:]
 UPPER_BODY = ("spine", "head", "shoulder_axis", *BONE_NAMES[8:])
-SIZED_BY = ("spine", *LIMBS)
-"""Bones that tell a person's size: long ones, with ends that annotators and detectors agree on."""
+SCALE_BONES = ("spine", *LIMBS)
+"""Bones that give a person's scale: long ones, whose ends annotators and detectors agree on."""
 
 SPINE_LENGTH = 0.6
 """Length of the spine in trunk lengths; the trunk is pelvis to head top, about 0.8 m.
@@ -64,16 +64,16 @@ shoulder 0.288. The two axes run between joint centers and so are shorter than t
 """
 
 _LONGEST_BONE = 1.05  # in canonical length: real people differ from the table by about this much
-LONGEST_SEEN = 93.0
+LENGTH_PERCENTILE = 93.0
 """Percentile of the lengths seen that is taken for a bone's; the longest ones are mistakes."""
 
-TOLD = 85.0
-"""The percentile for proportions that a lifter is told.
+CONDITIONING_PERCENTILE = 85.0
+"""The percentile for bone-length ratios that a lifter is conditioned on.
 
 Detectors' errors make the longest sightings longer still, of short bones above all; among lower
-ones they count less. Where 2D is exact the two percentiles give nearly the same proportions.
+ones they count less. Where 2D is exact the two percentiles give nearly the same ratios.
 """
-FEWEST_SIGHTINGS = 50
+MIN_SIGHTINGS = 50
 """People who must show a bone before its length is measured."""
 
 
@@ -90,7 +90,7 @@ BONE_STARTS = torch.from_numpy(BODY_15.indices(tuple(start for _, start, _ in BO
 BONE_ENDS = torch.from_numpy(BODY_15.indices(tuple(end for _, _, end in BONES)))
 BONE_KIND = torch.tensor([KINDS.index(_kind(name)) for name in BONE_NAMES])
 MIRRORED_BONES = bone_indices(*(mirrored_name(name) for name in BONE_NAMES))
-_SIZED_BY = bone_indices(*SIZED_BY)
+_SCALE_BONES = bone_indices(*SCALE_BONES)
 _AXIS_SIGN = torch.tensor([-1.0 if name in AXES else 1.0 for name in BONE_NAMES])
 
 
@@ -137,24 +137,23 @@ def estimate_scale(
         longest: How many of the relatively longest bones are averaged.
 
     Returns:
-        Unit of ``lengths`` per trunk length; zero where no bone can tell.
+        Unit of ``lengths`` per trunk length; zero where no bone is seen.
     """
-    stretch = torch.nan_to_num((lengths / table)[:, _SIZED_BY], nan=0.0)
+    stretch = torch.nan_to_num((lengths / table)[:, _SCALE_BONES], nan=0.0)
     top = stretch.topk(longest, dim=1).values
     return top.sum(1) / (top > 0).sum(1).clamp_min(1)
 
 
 def measure_bone_lengths(
-    joints: Float[Tensor, "pose 15 2"], *, percentile: float = LONGEST_SEEN
+    joints: Float[Tensor, "pose 15 2"], *, percentile: float = LENGTH_PERCENTILE
 ) -> Float[Tensor, "12"]:
-    """Measure the proportions of a source's people on 2D poses alone.
+    """Measure the relative bone lengths of people on 2D poses alone.
 
-    A source is one data set's or detector's idea of where joints are; tables of two sources must
-    not be mixed.
+    All must follow one joint convention, that is, come from one data set or detector.
 
     Args:
         joints: Image positions in any unit; NaN where missing.
-        percentile: Of the lengths seen; ``TOLD`` for proportions to tell a lifter.
+        percentile: Of the lengths seen; ``CONDITIONING_PERCENTILE`` to condition a lifter.
 
     Returns:
         Length of each bone in trunk lengths, left and right the same.
@@ -169,12 +168,12 @@ def measure_bone_lengths(
 def measurable_bone_lengths(
     joints: Float[Tensor, "pose 15 2"],
     *,
-    fewest: int = FEWEST_SIGHTINGS,
-    percentile: float = LONGEST_SEEN,
+    min_sightings: int = MIN_SIGHTINGS,
+    percentile: float = LENGTH_PERCENTILE,
 ) -> Float[Tensor, "12"]:
     """Measure the bones that enough people show; NaN for others, and for all without a spine."""
     lengths = bone_vectors(joints).norm(dim=-1)
-    lengths[:, sightings(joints) < fewest] = torch.nan
+    lengths[:, sightings(joints) < min_sightings] = torch.nan
     pelvis = joints[:, BODY_15.index("pelvis"), None]
     size = (joints - pelvis).norm(dim=-1).nanmean(dim=1)
     for _ in range(3):  # size from bones, bones from size: settles in two or three rounds
@@ -201,9 +200,9 @@ def _longest_seen(
 
 def _require_sightings(seen: Int[Tensor, "12"], n_people: int) -> None:
     rarest = int(seen.argmin())
-    if seen[rarest] < FEWEST_SIGHTINGS:
+    if seen[rarest] < MIN_SIGHTINGS:
         raise InputError(
-            f"too few people to measure bone lengths: {FEWEST_SIGHTINGS} must show every bone, "
+            f"too few people to measure bone lengths: {MIN_SIGHTINGS} must show every bone, "
             f"but the {BONE_NAMES[rarest].replace('_', ' ')} is seen in {int(seen[rarest])} of "
             f"{n_people}; give more people"
         )

@@ -35,17 +35,17 @@ def evaluate_lifter(
     Args:
         poses: 2D ``BODY_15`` in pixels with confidence, missing is ``(nan, nan, 0)``.
         truth: The same people in mm, camera frame.
-        adapt: Measure the source's proportions on ``poses`` first, if they are enough; this uses
-            no 3D.
+        adapt: Condition the lifter on bone-length ratios measured on ``poses``, if they are enough;
+            this uses no 3D.
 
     Returns:
         The figures by name, see ``score_poses``, with ``poses`` and ``adapted_on``, the number of
-        poses that proportions were measured on; and the lifted poses, unitless. Refused people
+        poses that the ratios were measured on; and the lifted poses, unitless. Refused people
         are flat points at the pelvis, so that they count.
     """
     n_measured = 0
     if adapt:
-        with suppress(InputError):  # too few: lift them as single photographs are
+        with suppress(InputError):  # too few people: lift unconditioned
             lifter, n_measured = lifter.adapted(poses), len(poses)
     lifted = np.nan_to_num(lifter.lift(poses).poses3d, nan=0.0)
     counts = {"poses": len(poses), "adapted_on": n_measured}

@@ -19,7 +19,7 @@ FOUND_WITHIN = 0.5
 """Trunks that a found person's joints may be off on average. Half a trunk is about the breadth of
 the shoulders: nobody else stands so near, and a limb may be quite wrong."""
 
-FEWEST_SHARED = 3
+MIN_SHARED_JOINTS = 3
 """Joints that a match rests on."""
 
 PCK_2D_WITHIN = 0.2
@@ -85,7 +85,7 @@ def similarity(apart: Float[np.ndarray, "truth found joint"]) -> Float[np.ndarra
     annotated, shared = ~np.isnan(apart), np.isfinite(apart)
     near = np.where(shared, apart, 0).sum(-1) <= FOUND_WITHIN * shared.sum(-1)
     off = np.where(annotated, np.minimum(apart, 1), 0).sum(-1) / np.maximum(annotated.sum(-1), 1)
-    return np.where(near & (shared.sum(-1) >= FEWEST_SHARED), 1 - off, 0)
+    return np.where(near & (shared.sum(-1) >= MIN_SHARED_JOINTS), 1 - off, 0)
 
 
 def trunks_in_pixels(truth: PictureTruth) -> Float[np.ndarray, "truth"]:

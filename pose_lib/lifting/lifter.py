@@ -9,11 +9,16 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from pose_lib.lifting.bone_length_table import BoneLengthTable
-from pose_lib.lifting.bones import TOLD, measure_bone_lengths
-from pose_lib.lifting.lifter_input import CONDITIONED_KINDS, LifterInput, normalized, proportions_of
+from pose_lib.lifting.bones import CONDITIONING_PERCENTILE, measure_bone_lengths
+from pose_lib.lifting.lifter_input import (
+    CONDITIONED_KINDS,
+    LifterInput,
+    log_length_ratios,
+    normalized,
+)
 from pose_lib.lifting.networks import RADIUS_SHARES, Regressor
 
-FEWEST_JOINTS = 6
+MIN_JOINTS = 6
 _AT_ONCE = 1024  # their activations stay in the cache
 
 
@@ -26,18 +31,18 @@ class LiftedPoses:
             pelvis at the origin; NaN where a person was refused.
         filled: Joints that were missing in the input and come from the lifter alone.
         refused: Why a person was not lifted; empty where lifted.
-        spread: How far from the true joint to expect each to be, in the unit of the poses; see
+        uncertainty: The expected error of each joint, in the unit of the poses; see
             ``Lifter.radius`` for what share lies within it. NaN where refused.
     """
 
     poses3d: Float[np.ndarray, "pose 15 3"]
     filled: Bool[np.ndarray, "pose 15"]
     refused: tuple[str, ...]
-    spread: Float[np.ndarray, "pose 15"]
+    uncertainty: Float[np.ndarray, "pose 15"]
 
     def __post_init__(self) -> None:
-        if not len(self.poses3d) == len(self.filled) == len(self.refused) == len(self.spread):
-            raise ValueError("poses, filled joints, refusals and spreads must be as many")
+        if not len(self.poses3d) == len(self.filled) == len(self.refused) == len(self.uncertainty):
+            raise ValueError("poses, filled joints, refusals and uncertainties must be as many")
 
     def __len__(self) -> int:
         return len(self.poses3d)
@@ -54,16 +59,16 @@ class Lifter:
 
     Attributes:
         regressor: The network, with its table of bone lengths.
-        proportions: How its source's bone lengths compare to the table, see ``LifterInput``; None
-            where the source is not known, as with a single photograph.
+        bone_length_ratios: What it is conditioned on, see ``LifterInput``; None where unknown, as
+            for a single photograph.
         origin: Where it comes from, in plain values: settings and number of people, or more.
-        sources: What is known of detectors and data sets, for single photographs of theirs.
+        bone_length_tables: Of known joint conventions, for single photographs.
     """
 
     regressor: Regressor
-    proportions: Float[Tensor, "7"] | None = None
+    bone_length_ratios: Float[Tensor, "7"] | None = None
     origin: dict[str, Any] = field(default_factory=dict)
-    sources: tuple[BoneLengthTable, ...] = ()
+    bone_length_tables: tuple[BoneLengthTable, ...] = ()
 
     def lift(self, poses: Float[np.ndarray, "pose 15 3"]) -> LiftedPoses:
         """Lift people, whole or not, to 3D.
@@ -76,16 +81,16 @@ class Lifter:
             self._lift(poses[start : start + _AT_ONCE], found[start : start + _AT_ONCE])
             for start in range(0, max(1, len(poses)), _AT_ONCE)
         ]
-        poses3d, spread = (np.concatenate(column) for column in zip(*parts, strict=True))
+        poses3d, uncertainty = (np.concatenate(column) for column in zip(*parts, strict=True))
         refused = _refusals(poses, found, poses3d)
         lifted_people = refused == ""
         poses3d[~lifted_people] = np.nan
-        spread[~lifted_people] = np.nan
+        uncertainty[~lifted_people] = np.nan
         filled = ~found & lifted_people[:, None]
-        return LiftedPoses(poses3d, filled, tuple(refused.tolist()), spread)
+        return LiftedPoses(poses3d, filled, tuple(refused.tolist()), uncertainty)
 
     def radius(self, share: float) -> float:
-        """Return by what to multiply a spread so that ``share`` of the true joints lie within.
+        """Return the factor on an uncertainty within which ``share`` of the true joints lie.
 
         Measured at the end of training on new views of its own people, without the pelvis, at which
         poses are put and which is never wrong.
@@ -96,9 +101,9 @@ class Lifter:
         return float(np.interp(share, RADIUS_SHARES, self.regressor.radii.numpy()))
 
     def adapted(self, poses: Float[np.ndarray, "pose 15 3"]) -> "Lifter":
-        """Return the same lifter, told the proportions that this source's own 2D poses show.
+        """Return the same lifter, conditioned on bone-length ratios measured on these 2D poses.
 
-        Worth it wherever one detector or data set gave a hundred people or more.
+        Use it wherever one detector or data set gave a hundred people or more.
 
         Raises:
             InputError: If too few people show some bone.
@@ -106,46 +111,45 @@ class Lifter:
         found = (poses[..., 2] > 0) & np.isfinite(poses).all(-1)
         joints = np.where(found[..., None], poses[..., :2], np.nan).astype(np.float32)
         table = self.regressor.table
-        lengths = measure_bone_lengths(torch.from_numpy(joints), percentile=TOLD)
-        return replace(self, proportions=proportions_of(lengths, table))
+        lengths = measure_bone_lengths(torch.from_numpy(joints), percentile=CONDITIONING_PERCENTILE)
+        return replace(self, bone_length_ratios=log_length_ratios(lengths, table))
 
-    def for_source(self, name: str) -> "Lifter":
-        """Return the same lifter, told what it knows of a source, if that is certain enough.
+    def for_joint_convention(self, name: str) -> "Lifter":
+        """Return the same lifter, conditioned on its table of a joint convention.
 
-        Worth it for a single photograph; a wrong table costs more than none.
+        Use it for a single photograph. Without a table, or one certain enough, nothing changes.
 
         Args:
-            name: Of the source's skeleton, in any letters: ``MPII_16``.
+            name: Of the skeleton, in any case: ``MPII_16``.
         """
-        for table in self.sources:
+        for table in self.bone_length_tables:
             if table.name == name.lower() and table.certain:
-                return replace(self, proportions=table.proportions(self.regressor.table))
+                return replace(self, bone_length_ratios=table.log_ratios(self.regressor.table))
         return self
 
     @torch.no_grad()
     def _lift(
         self, poses: Float[np.ndarray, "pose 15 3"], found: Bool[np.ndarray, "pose 15"]
     ) -> tuple[Float[np.ndarray, "pose 15 3"], Float[np.ndarray, "pose 15"]]:
-        seen, size = normalized(self._observation(poses, found), self.regressor.table)
-        joints, spread = self.regressor(seen)
+        seen, size = normalized(self._input(poses, found), self.regressor.table)
+        joints, uncertainty = self.regressor(seen)
         joints = torch.where(size[:, None, None] > 0, joints, torch.nan)
-        return joints.numpy(), spread.numpy()
+        return joints.numpy(), uncertainty.numpy()
 
-    def _observation(
+    def _input(
         self, poses: Float[np.ndarray, "pose 15 3"], found: Bool[np.ndarray, "pose 15"]
     ) -> LifterInput:
         known = np.where(found[..., None], poses, 0).astype(np.float64)
         middle = known[..., :2].sum(1) / np.maximum(found.sum(1), 1)[:, None]
         near = np.where(found[..., None], known[..., :2] - middle[:, None], 0)  # before rounding
         n = len(poses)
-        proportions = (
-            torch.zeros(len(CONDITIONED_KINDS)) if self.proportions is None else self.proportions
-        )
+        ratios = self.bone_length_ratios
+        ratios = torch.zeros(len(CONDITIONED_KINDS)) if ratios is None else ratios
         return LifterInput(
             joints=torch.from_numpy(near.astype(np.float32)),
             confidence=torch.from_numpy(known[..., 2].astype(np.float32)).clamp(0, 1),
-            proportions=proportions.expand(n, -1),
-            told=torch.full((n,), float(self.proportions is not None)),
+            bone_length_ratios=ratios.expand(n, -1),
+            conditioned=torch.full((n,), float(self.bone_length_ratios is not None)),
         )
 
 
@@ -163,6 +167,6 @@ def _refusals(
     reasons[~(apart & found[..., None]).any((1, 2))] = "all joints coincide"
 
     n_found = found.sum(1)
-    for pose in np.flatnonzero(n_found < FEWEST_JOINTS):
-        reasons[pose] = f"only {n_found[pose]} joints found, {FEWEST_JOINTS} are needed"
+    for pose in np.flatnonzero(n_found < MIN_JOINTS):
+        reasons[pose] = f"only {n_found[pose]} joints found, {MIN_JOINTS} are needed"
     return reasons

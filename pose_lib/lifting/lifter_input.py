@@ -1,4 +1,4 @@
-"""What a lifter is shown of people: some joints, how sure they are, and maybe proportions."""
+"""What a lifter is given: some joints, their confidences, and maybe bone-length ratios."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ from pose_lib.skeleton import BODY_15
 
 _SPINE = KINDS.index("spine")
 CONDITIONED_KINDS = tuple(kind for kind in KINDS if kind != "spine")
-_PROPORTION_SCALE = 5.0  # brings them to the size of the other features
+_RATIO_SCALE = 5.0  # brings them to the size of the other features
 N_FEATURES = 4 * len(BODY_15) + 3 * len(BONES) + len(CONDITIONED_KINDS) + 1
 
 
@@ -31,15 +31,15 @@ class LifterInput:
     Attributes:
         joints: Image positions; anything finite where not seen.
         confidence: 0 to 1; 0 where a joint was not seen.
-        proportions: Logarithm of the source's bone lengths over the lifter's table, by kind of
-            bone, the spine's taken as right; all zero where not told.
-        told: One where the proportions are known, else zero.
+        bone_length_ratios: Log ratios of the bone lengths to the lifter's table, by kind of
+            bone, relative to the spine's; all zero where not conditioned.
+        conditioned: One where the ratios are known, else zero.
     """
 
     joints: Float[Tensor, "pose 15 2"]
     confidence: Float[Tensor, "pose 15"]
-    proportions: Float[Tensor, "pose 7"]
-    told: Float[Tensor, "pose"]
+    bone_length_ratios: Float[Tensor, "pose 7"]
+    conditioned: Float[Tensor, "pose"]
 
     @property
     def visible(self) -> Bool[Tensor, "pose 15"]:
@@ -51,19 +51,19 @@ class LifterInput:
 
     def to(self, device: str) -> "LifterInput":
         """The same people on another device."""
-        parts = (self.joints, self.confidence, self.proportions, self.told)
+        parts = (self.joints, self.confidence, self.bone_length_ratios, self.conditioned)
         return LifterInput(*(part.to(device) for part in parts))
 
     def mirrored(self) -> "LifterInput":
         """The mirror image: x negated, left and right swapped."""
         joints = self.joints[:, BODY_15.mirror] * self.joints.new_tensor([-1.0, 1.0])
         confidence = self.confidence[:, BODY_15.mirror]
-        return LifterInput(joints, confidence, self.proportions, self.told)
+        return LifterInput(joints, confidence, self.bone_length_ratios, self.conditioned)
 
     def lengths(self, table: Float[Tensor, "12"]) -> Float[Tensor, "pose 12"]:
-        """Bone lengths to expect: the told proportions, or the table as it is."""
-        by_kind = self.proportions.new_zeros(len(self.proportions), len(KINDS))
-        by_kind[:, [KINDS.index(kind) for kind in CONDITIONED_KINDS]] = self.proportions
+        """The table times the ratios, which are one where not conditioned."""
+        by_kind = self.bone_length_ratios.new_zeros(len(self.bone_length_ratios), len(KINDS))
+        by_kind[:, [KINDS.index(kind) for kind in CONDITIONED_KINDS]] = self.bone_length_ratios
         return table * by_kind[:, BONE_KIND].exp()
 
     def bones(self) -> Float[Tensor, "pose 12 2"]:
@@ -72,15 +72,15 @@ class LifterInput:
         return torch.where(seen, bone_vectors(self.joints), torch.nan)
 
 
-def proportions_of(
+def log_length_ratios(
     lengths: Float[Tensor, "*pose 12"], table: Float[Tensor, "12"]
 ) -> Float[Tensor, "*pose 7"]:
-    """Return how bone lengths compare to the table, as observations tell it."""
+    """Return the log ratios of bone lengths to the table, relative to the spine's."""
     ratio = (lengths / table).log()
     first_of_kind = [BONE_KIND.tolist().index(kind) for kind in range(len(KINDS))]
     by_kind = ratio[..., first_of_kind]
-    told = [KINDS.index(kind) for kind in CONDITIONED_KINDS]
-    return by_kind[..., told] - by_kind[..., _SPINE, None]
+    kinds = [KINDS.index(kind) for kind in CONDITIONED_KINDS]
+    return by_kind[..., kinds] - by_kind[..., _SPINE, None]
 
 
 def normalized(
@@ -89,7 +89,7 @@ def normalized(
     """Center people on their visible joints and scale them to trunk lengths.
 
     Returns:
-        The observation with new joints, and the image length of one trunk length, zero where no
+        The input with new joints, and the image length of one trunk length, zero where no
         bone is seen.
     """
     weight = seen.visible[..., None].float()
@@ -97,12 +97,12 @@ def normalized(
     middle = middle / weight.sum(1, keepdim=True).clamp_min(1)
     size = estimate_scale(seen.bones().norm(dim=-1), seen.lengths(table), longest=4)
     joints = (seen.joints - middle) / size.clamp_min(1e-9)[:, None, None]
-    scaled = LifterInput(joints, seen.confidence, seen.proportions, seen.told)
+    scaled = LifterInput(joints, seen.confidence, seen.bone_length_ratios, seen.conditioned)
     return scaled, size
 
 
 def features(seen: LifterInput, table: Float[Tensor, "12"]) -> Float[Tensor, "pose feature"]:
-    """Return the numbers that the regressor reads from a normalized observation."""
+    """Return the numbers that the regressor reads from a normalized input."""
     bones = seen.bones() / seen.lengths(table)[..., None]
     reach = depth_bound(bones)
     parts = (
@@ -111,7 +111,7 @@ def features(seen: LifterInput, table: Float[Tensor, "12"]) -> Float[Tensor, "po
         seen.confidence,
         torch.nan_to_num(bones, nan=0.0).flatten(1),
         torch.nan_to_num(reach, nan=0.0),
-        _PROPORTION_SCALE * seen.proportions,
-        seen.told[:, None],
+        _RATIO_SCALE * seen.bone_length_ratios,
+        seen.conditioned[:, None],
     )
     return torch.cat(parts, dim=1)

@@ -1,4 +1,4 @@
-"""The networks: generators and discriminators of stage 1, the regressor that ships.
+"""The networks: generators and discriminators of the GAN, and the regressor, its student.
 
 All weights are drawn from a given random generator, so that a seed fixes them.
 """
@@ -19,11 +19,11 @@ FREE_JOINTS = tuple(joint for joint in BODY_15.joints if joint not in ("neck", "
 """Joints with a place of their own; neck and pelvis are the middles of shoulders and hips."""
 
 RADIUS_SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
-"""Shares of the true joints that ``Regressor.radii`` tell a distance for."""
+"""Shares of the true joints that ``Regressor.radii`` gives a distance for."""
 
 _SLOPE = 0.1
 _N_BLOCKS = 2
-_LOG_SPREAD = (-7.0, 3.0)  # from less than a millimeter to far more than a body
+_LOG_UNCERTAINTY = (-7.0, 3.0)  # from less than a millimeter to far more than a body
 _FREE_MIRROR = [FREE_JOINTS.index(mirrored_name(joint)) for joint in FREE_JOINTS]
 
 
@@ -41,7 +41,7 @@ class ResidualBlock(nn.Module):
 
 
 class Generator(nn.Module):
-    """Stage 1's lifter: gives each canonical bone a depth within its bound."""
+    """The GAN's lifter: gives each canonical bone a depth within its bound."""
 
     def __init__(self, width: int, rng: torch.Generator) -> None:
         super().__init__()
@@ -117,15 +117,15 @@ class MirroredBlock(nn.Module):
 
 
 class Regressor(nn.Module):
-    """Stage 2's lifter: incomplete, noisy 2D people in, whole 3D poses out.
+    """The student: incomplete, noisy 2D people in, whole 3D poses out.
 
     Mirrored people come out as mirrored poses, exactly: the network looks at a person and at the
     mirror image at once.
 
     Attributes:
         table: Bone lengths that its inputs are divided by.
-        radii: By how much to multiply a joint's spread for a distance that holds the true joint
-            in each of ``RADIUS_SHARES`` of the cases; NaN until measured.
+        radii: Factors on a joint's uncertainty for distances that hold the true joint in each of
+            the ``RADIUS_SHARES`` of the cases; NaN until measured.
     """
 
     table: Tensor
@@ -146,7 +146,7 @@ class Regressor(nn.Module):
         self.first = _linear(N_FEATURES, width // 2)
         self.blocks = nn.Sequential(*(MirroredBlock(width // 2) for _ in range(_N_BLOCKS)))
         self.last = _linear(width // 2, 3 * len(FREE_JOINTS))
-        self.spread = _linear(width // 2, len(BODY_15))
+        self.spread = _linear(width // 2, len(BODY_15))  # its name in all stored weights
         _draw_weights(self, rng)
         _draw_small(self.last, rng)
         _draw_small(self.spread, rng)
@@ -161,9 +161,9 @@ class Regressor(nn.Module):
     def forward(
         self, seen: LifterInput
     ) -> tuple[Float[Tensor, "pose 15 3"], Float[Tensor, "pose 15"]]:
-        """Return joints in the unit of the observation, pelvis at the origin, and their spread.
+        """Return joints in the unit of the input, pelvis at the origin, and their uncertainty.
 
-        The spread is the distance from the true joint to expect. Its gradient ends at the hidden
+        The uncertainty is the expected joint error. Its gradient ends at the hidden
         layers, which serve the joints alone.
 
         Args:
@@ -171,10 +171,12 @@ class Regressor(nn.Module):
         """
         person, mirror_image = self._hidden(seen)
         correction = self._corrections(person, mirror_image)
-        log_spread = self.spread(person.detach())
-        log_spread = log_spread + self.spread(mirror_image.detach())[:, BODY_15.mirror]
-        spread = (log_spread / 2).clamp(*_LOG_SPREAD).exp()  # finite for those that are none, too
-        return _whole_pose(seen, correction), spread
+        log_uncertainty = self.spread(person.detach())
+        log_uncertainty = log_uncertainty + self.spread(mirror_image.detach())[:, BODY_15.mirror]
+        uncertainty = (
+            (log_uncertainty / 2).clamp(*_LOG_UNCERTAINTY).exp()
+        )  # finite for those that are none, too
+        return _whole_pose(seen, correction), uncertainty
 
     def _hidden(self, seen: LifterInput) -> tuple[Tensor, Tensor]:
         observed = features(seen, self.table), features(seen.mirrored(), self.table)

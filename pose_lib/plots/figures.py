@@ -57,7 +57,7 @@ def triptych(
     pose: Float[np.ndarray, "15 3"],
     filled: Bool[np.ndarray, "15"],
     *,
-    spread: Float[np.ndarray, "15"] | None = None,
+    uncertainty: Float[np.ndarray, "15"] | None = None,
     title: str = "",
 ) -> Figure:
     """Show one person: photograph with skeleton, 2D pose, and the 3D pose from two angles.
@@ -67,9 +67,9 @@ def triptych(
         keypoints: As detected, on ``skeleton``.
         pose: Lifted, ``BODY_15``, camera frame, any unit.
         filled: Joints of ``BODY_15`` that were not detected; drawn hollow.
-        spread: The error to expect of each joint, drawn as a halo; none where not given.
+        uncertainty: The expected error of each joint, drawn as a disc; none where not given.
     """
-    lifted = [("3D pose", pose, spread)]
+    lifted = [("3D pose", pose, uncertainty)]
     return _person_figure(image, keypoints, skeleton, lifted, filled, title)
 
 
@@ -81,19 +81,19 @@ def comparison(
     filled: Bool[np.ndarray, "15"],
     *,
     labels: Sequence[str],
-    spread: Float[np.ndarray, "lifter 15"] | None = None,
+    uncertainty: Float[np.ndarray, "lifter 15"] | None = None,
     title: str = "",
 ) -> Figure:
     """Show one person: photograph with skeleton, 2D pose, and several lifters' 3D poses.
 
     Args:
         labels: A lifter's name for each of ``poses``.
-        spread: The error that each lifter expects of each joint, drawn as a halo.
+        uncertainty: The error that each lifter expects of each joint, drawn as a disc.
     """
     if len(labels) != len(poses):
         raise ValueError(f"{len(poses)} poses but {len(labels)} labels")
-    spreads = [None] * len(poses) if spread is None else list(spread)
-    lifted = list(zip(labels, poses, spreads, strict=True))
+    uncertainties = [None] * len(poses) if uncertainty is None else list(uncertainty)
+    lifted = list(zip(labels, poses, uncertainties, strict=True))
     return _person_figure(image, keypoints, skeleton, lifted, filled, title)
 
 
@@ -104,14 +104,14 @@ def pose_grid(
     poses: Float[np.ndarray, "person 15 3"],
     filled: Bool[np.ndarray, "person 15"],
     *,
-    spread: Float[np.ndarray, "person 15"] | None = None,
+    uncertainty: Float[np.ndarray, "person 15"] | None = None,
     columns: int = 4,
 ) -> Figure:
     """Show many people on one sheet, each as photograph with skeleton and one view in space.
 
     Args:
         images: The picture of each person, BGR.
-        spread: The error to expect of each joint, drawn as a halo; none where not given.
+        uncertainty: The expected error of each joint, drawn as a disc; none where not given.
     """
     rows = max(1, -(-len(images) // columns))
     cell, gap, width = 1.9, 0.08, 3.8 * columns
@@ -124,11 +124,17 @@ def pose_grid(
         photograph = _flat_axes(figure, (left, bottom, across, upward))
         space = _spatial_axes(figure, (left + cell / width, bottom, across, upward))
         _draw_photograph(photograph, image, keypoints[person], skeleton)
-        halos = None if spread is None else spread[person]
+        radii = None if uncertainty is None else uncertainty[person]
         draw_pose_3d(
-            space, poses[person], filled[person], BODY_15, view=OBLIQUE, weight=0.7, spread=halos
+            space,
+            poses[person],
+            filled[person],
+            BODY_15,
+            view=OBLIQUE,
+            weight=0.7,
+            uncertainty=radii,
         )
-    _title_and_legend(figure, "", bool(filled.any()), spread is not None)
+    _title_and_legend(figure, "", bool(filled.any()), uncertainty is not None)
     return figure
 
 
@@ -242,11 +248,11 @@ def _person_figure(
     _caption(figure, photograph, "photograph")
     _caption(figure, flat, "2D pose")
     shown = itertools.product(lifted, _VIEWS.items())
-    for axes, ((label, pose, spread), (angle, view)) in zip(spatial, shown, strict=True):
-        draw_pose_3d(axes, pose, filled, BODY_15, view=view, spread=spread)
+    for axes, ((label, pose, uncertainty), (angle, view)) in zip(spatial, shown, strict=True):
+        draw_pose_3d(axes, pose, filled, BODY_15, view=view, uncertainty=uncertainty)
         _caption(figure, axes, f"{label}, {angle}")
-    with_spread = any(spread is not None for _, _, spread in lifted)
-    _title_and_legend(figure, title, bool(filled.any()), with_spread)
+    with_uncertainty = any(uncertainty is not None for _, _, uncertainty in lifted)
+    _title_and_legend(figure, title, bool(filled.any()), with_uncertainty)
     return figure
 
 
@@ -303,13 +309,15 @@ def _caption(figure: Figure, axes: Axes, text: str) -> None:
     )
 
 
-def _title_and_legend(figure: Figure, title: str, with_filled: bool, with_spread: bool) -> None:
+def _title_and_legend(
+    figure: Figure, title: str, with_filled: bool, with_uncertainty: bool
+) -> None:
     width, height = figure.get_size_inches()
     left, top = _MARGIN_INCHES / width, 1 - 0.5 * _TITLE_INCHES / height
     fitting = _shortened(title, round(_LETTERS_PER_INCH * width))
     figure.text(left, top, fitting, va="center", parse_math=False, **_TITLE)
     figure.legend(
-        handles=legend_handles(with_filled=with_filled, with_spread=with_spread),
+        handles=legend_handles(with_filled=with_filled, with_uncertainty=with_uncertainty),
         loc="lower center",
         ncols=5,
         frameon=False,

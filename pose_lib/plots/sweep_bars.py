@@ -73,4 +73,4 @@ def _bars(axes: Axes, rows: Sequence[Row], name: str) -> None:
 
 
 def _label(row: Row) -> str:
-    return f"{row.variant} ({row.n_sick} sick)" if row.n_sick else row.variant
+    return f"{row.variant} ({row.n_diverged} diverged)" if row.n_diverged else row.variant

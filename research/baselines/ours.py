@@ -60,8 +60,8 @@ DEFAULT = TrainConfig()
 
 def train(poses, *, budget, seed, config=DEFAULT, variant=AS_IS) -> Trained:
     curve = Curve()
-    watched = replace(config.health, stop=False)  # what lacks an ingredient may well be sick
-    config = variant.settings(replace(config, seed=seed, health=watched))
+    watched = replace(config.diagnostics, stop=False)  # what lacks an ingredient may well be sick
+    config = variant.settings(replace(config, seed=seed, diagnostics=watched))
     with variant.patch():
         if budget.seconds is not None:
             config = fitted(config, poses, budget.seconds, n_stages=variant.n_stages)
@@ -91,20 +91,20 @@ def fitted(config: TrainConfig, poses: np.ndarray, seconds: float, *, n_stages: 
 
     Stage 2 gets small batches, as the supervised network does.
     """
-    batch = min(config.refine.batch, SHORT_BATCH)
-    config = replace(config, refine=replace(config.refine, batch=batch))
+    batch = min(config.distill.batch, SHORT_BATCH)
+    config = replace(config, distill=replace(config.distill, batch=batch))
     trial = replace(
         config,
         gan=replace(config.gan, n_generators=1, steps=_TRIAL_STEPS),
-        refine=replace(config.refine, steps=_TRIAL_STEPS),
+        distill=replace(config.distill, steps=_TRIAL_STEPS),
     )
-    spent = {"gan": 0.0, "refine": 0.0}
+    spent = {"gan": 0.0, "distill": 0.0}
     before = time.process_time()
     for report in Training.start(poses, trial).steps():
         spent[report.stage.split()[0]] += time.process_time() - before
         before = time.process_time()
     stage_1 = spent["gan"] * config.gan.n_generators * config.gan.steps / _TRIAL_STEPS
-    stage_2 = spent["refine"] * config.refine.steps / _TRIAL_STEPS if n_stages == 2 else 0
+    stage_2 = spent["distill"] * config.distill.steps / _TRIAL_STEPS if n_stages == 2 else 0
     factor = seconds / (stage_1 + stage_2)
     return replace(
         config,
@@ -113,7 +113,7 @@ def fitted(config: TrainConfig, poses: np.ndarray, seconds: float, *, n_stages: 
             steps=max(1, round(factor * config.gan.steps)),
             cycle_warmup_steps=max(1, round(factor * config.gan.cycle_warmup_steps)),
         ),
-        refine=replace(config.refine, steps=max(1, round(factor * config.refine.steps))),
+        distill=replace(config.distill, steps=max(1, round(factor * config.distill.steps))),
     )
 
 

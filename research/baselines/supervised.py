@@ -11,7 +11,7 @@ import numpy as np
 
 from pose_lib.lifting.lifter import Lifter
 from pose_lib.lifting.training.config import CameraConfig, DistillConfig
-from pose_lib.lifting.training.distill import RefineStage
+from pose_lib.lifting.training.distill import DistillStage
 from pose_lib.lifting.training.tensor_state import seeded
 from research.baselines.mocap import corpus_of
 from research.baselines.training import Curve, Trained
@@ -27,8 +27,8 @@ def train(poses, *, budget, seed) -> Trained:
     camera = CameraConfig()
     corpus = corpus_of(poses, camera)
 
-    def stage(config: DistillConfig) -> RefineStage:
-        return RefineStage(corpus, config, camera, seeded(seed, 0))
+    def stage(config: DistillConfig) -> DistillStage:
+        return DistillStage(corpus, config, camera, seeded(seed, 0))
 
     config = CONFIG
     if budget.seconds is not None:
@@ -47,10 +47,10 @@ def lifter_trained(lifter: Lifter, curve: Curve) -> Trained:
     def lift(poses: np.ndarray) -> np.ndarray:
         return np.nan_to_num(lifter.lift(poses).poses3d, nan=0.0)
 
-    def lift_told(poses: np.ndarray) -> np.ndarray:
+    def lift_conditioned(poses: np.ndarray) -> np.ndarray:
         return np.nan_to_num(lifter.adapted(poses).lift(poses).poses3d, nan=0.0)
 
-    return Trained(lift, curve, lift_told)
+    return Trained(lift, curve, lift_conditioned)
 
 
 def seconds_per_step(stage) -> float:

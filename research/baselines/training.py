@@ -90,10 +90,10 @@ class Trained:
     Attributes:
         lift: Whole or incomplete people to 3D; never NaN.
         curve: How the losses went; empty where nothing was trained.
-        lift_told: The same lifter where the source's proportions may be measured on the 2D that
-            it is given; None where that changes nothing.
+        lift_conditioned: The same lifter, conditioned on bone-length ratios measured on the 2D
+            that it is given; None where that changes nothing.
     """
 
     lift: Lift
     curve: Curve = field(default_factory=Curve)
-    lift_told: Lift | None = None
+    lift_conditioned: Lift | None = None

@@ -85,7 +85,7 @@ def mpii_npz(folder: Path) -> list[bytes]:
 def lifted(folder: Path) -> list[bytes]:
     poses, flags = np.zeros((2, 15, 3), np.float32), np.zeros((2, 15), bool)
     refused = np.array(["", "no joint"])
-    return [_npz(folder, poses3d=poses, filled=flags, refused=refused, spread=poses[..., 0])]
+    return [_npz(folder, poses3d=poses, filled=flags, refused=refused, uncertainty=poses[..., 0])]
 
 
 def h36m(folder: Path) -> list[bytes]:

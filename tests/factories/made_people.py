@@ -24,7 +24,7 @@ TABLE = torch.tensor(
 
 TINY = TrainConfig(
     gan=GanConfig(n_generators=2, steps=6, batch=32, width=16, cycle_warmup_steps=3),
-    refine=DistillConfig(steps=6, batch=32, width=16),
+    distill=DistillConfig(steps=6, batch=32, width=16),
     use_gpu=False,
 )
 """Settings under which a whole training takes a fraction of a second."""

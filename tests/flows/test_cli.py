@@ -28,10 +28,10 @@ from pose_lib.store import open_store, publish, read_keypoints, write_shard
 from tasks.extract import provenance
 
 HEAVY = {"torch", "prefect", "mlflow", "dask", "distributed", "cv2", "zarr", "matplotlib"}
-SICK_TRAINING = """
+DIVERGED_TRAINING = """
 [train]
 gan = { n_generators = 1, steps = 6, batch = 16, width = 16 }
-health = { every = 2, begin = 0, patience = 2, min_depth_spread = 1 }
+diagnostics = { every = 2, begin = 0, patience = 2, min_depth_spread = 1 }
 """
 PROGRESS = re.compile(
     r"(start|detection|evaluation|overlays|training|sweep|3D figures): \d+ of \d+"
@@ -245,12 +245,12 @@ def test_every_odd_picture_has_a_row_and_an_export_of_its_own(api, poselift, mat
 
 
 def test_a_sick_training_ends_with_1_and_one_line_that_says_why(api, poselift, tmp_path):
-    (tmp_path / "sick.toml").write_text(SICK_TRAINING)
+    (tmp_path / "sick.toml").write_text(DIVERGED_TRAINING)
     outcome = poselift("train", sample_poses(), "--config", "sick.toml", "--json")
     assert (outcome.status, outcome.out) == (1, "")
     line = _only_line(outcome.err)
     assert "gan 1 at step 4 of 6: poses come out flat" in line
-    assert "health.min_depth_spread is 1" in line
+    assert "diagnostics.min_depth_spread is 1" in line
 
 
 def test_images_without_people_give_pages_without_people(api, poselift, materials):

@@ -78,7 +78,7 @@ def test_both_deployments_run_by_a_worker_to_their_end(checkout, worker):
             "n_people": 1,
             "train_on": [str(sample_poses())],
             "extract": QUICK,
-            "train": {"gan": TINY | {"n_generators": 1}, "refine": TINY},
+            "train": {"gan": TINY | {"n_generators": 1}, "distill": TINY},
         },
     )
     for run, results in ((lifting, "lifted"), (nightly, "results")):

@@ -50,7 +50,7 @@ steps = 80
 batch = 16
 width = 16
 
-[train.refine]
+[train.distill]
 steps = 20
 batch = 16
 width = 16

@@ -22,10 +22,10 @@ steps = 300
 batch = 16
 width = 16
 
-[train.health]
+[train.diagnostics]
 stop = false
 
-[train.refine]
+[train.distill]
 steps = 20
 batch = 16
 width = 16

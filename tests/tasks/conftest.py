@@ -15,7 +15,7 @@ os.environ.update(OFFLINE | QUIET)  # before MLflow and Prefect read them
 
 TINY = TrainConfig(
     gan=GanConfig(n_generators=1, steps=8, batch=16, width=16, cycle_warmup_steps=4),
-    refine=DistillConfig(steps=8, batch=16, width=16),
+    distill=DistillConfig(steps=8, batch=16, width=16),
     use_gpu=False,
 )
 """Settings under which a whole training takes a second."""

@@ -89,11 +89,11 @@ def test_other_settings_or_seeds_are_other_children_of_the_same_sweep(workspace,
 def test_a_sick_trial_is_an_outcome_and_a_failed_run(workspace, tiny, planned):
     strict = DiagnosticsConfig(every=2, begin=0, patience=2, people=64, min_depth_spread=1.0)
     with tracked_sweep(planned) as whole:
-        outcome = run_trial.fn(Trial("flat", replace(tiny, health=strict)), DATA, None, whole)
-    assert "flat or all alike" in outcome.sick
+        outcome = run_trial.fn(Trial("flat", replace(tiny, diagnostics=strict)), DATA, None, whole)
+    assert "flat or all alike" in outcome.diverged
     assert outcome.figures == {}
     (child,) = _children(whole)
-    assert (child.info.status, child.data.tags["sick"]) == ("FAILED", outcome.sick)
+    assert (child.info.status, child.data.tags["diverged"]) == ("FAILED", outcome.diverged)
 
 
 def test_a_sweep_of_other_data_or_name_is_another_run(workspace, planned):

@@ -28,7 +28,7 @@ from tasks.train import train_lifter
 
 CONFIG = TrainConfig(
     gan=GanConfig(n_generators=2, steps=10, batch=16, width=16, cycle_warmup_steps=4),
-    refine=DistillConfig(steps=10, batch=16, width=16),
+    distill=DistillConfig(steps=10, batch=16, width=16),
     use_gpu=False,
 )
 N_KILLS = 20
@@ -199,7 +199,7 @@ def test_a_finished_training_is_not_trained_again_unless_asked(workspace, tiny):
     with lines_to(lines.append):
         second = train_lifter.fn(DATA, tiny)
     assert (second.model_uri, second.run_id, second.reused) == (first.model_uri, first.run_id, True)
-    assert (second.losses, second.health) == (first.losses, first.health)
+    assert (second.losses, second.diagnostics) == (first.losses, first.diagnostics)
     assert any("models:/pose-lifter/1" in line and "--again" in line for line in lines)
     third = train_lifter.fn(DATA, tiny, again=True)
     assert (third.version, third.reused, third.losses) == (2, False, first.losses)

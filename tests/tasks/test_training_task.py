@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from pose_lib.datasets.sample import sample_poses
-from pose_lib.errors import InputError, SickTrainingError
+from pose_lib.errors import InputError, TrainingDivergedError
 from pose_lib.lifting.training.config import DiagnosticsConfig
 from tasks import training_run
 from tasks.mlflow_tracking.client import EXPERIMENT, PARENT_TAG, connect, find_runs
@@ -64,7 +64,7 @@ def test_a_run_tells_settings_data_and_every_step(workspace, tiny):
     assert json.loads(run.data.tags["data"]) == [[str(sample_poses()), 2000]]
     assert trained.people == 2000
     assert set(_losses(trained.run_id)["gan_1/generator_loss"]) == set(range(1, 9))
-    assert set(_losses(trained.run_id)["refine/joint_error"]) == set(range(9, 17))
+    assert set(_losses(trained.run_id)["distill/joint_error"]) == set(range(9, 17))
     assert list(workspace.checkpoints.iterdir()) == []
 
 
@@ -76,19 +76,22 @@ def test_bad_training_data_is_found_before_any_run_is_made(workspace, tiny, tmp_
     check_training_data.fn([])  # no more data than the run's own is fine
 
 
-def test_each_stage_is_a_run_with_its_losses_health_and_seconds(workspace, tiny, monkeypatch):
+def test_each_stage_is_a_run_with_its_losses_diagnostics_and_seconds(workspace, tiny, monkeypatch):
     monkeypatch.setattr(training_run, "CHECKPOINT_SECONDS", 0)
     for step in (5, 12):  # once in each stage
         _train_until(step, tiny)
     trained = train_lifter.fn(DATA, tiny)
-    gan, refine = _stages(trained.run_id)
-    assert (gan.info.run_name, refine.info.run_name) == ("gan 1", "refine")
-    assert {gan.info.status, refine.info.status} == {"FINISHED"}
+    gan, distill = _stages(trained.run_id)
+    assert (gan.info.run_name, distill.info.run_name) == ("gan 1", "distill")
+    assert {gan.info.status, distill.info.status} == {"FINISHED"}
     assert set(_losses(gan.info.run_id)["generator_loss"]) == set(range(1, 9))
-    assert set(_losses(refine.info.run_id)["joint_error"]) == set(range(1, 9))
-    assert gan.data.metrics["health/mirror_share"] == trained.health["gan_1/health/mirror_share"]
+    assert set(_losses(distill.info.run_id)["joint_error"]) == set(range(1, 9))
+    assert (
+        gan.data.metrics["diagnostics/mirror_share"]
+        == trained.diagnostics["gan_1/diagnostics/mirror_share"]
+    )
     assert trained.stage_seconds["gan_1"] == gan.data.metrics["seconds"] > 0
-    assert not any("health" in name or "seconds" in name for name in trained.losses)
+    assert not any("diagnostics" in name or "seconds" in name for name in trained.losses)
 
 
 def test_a_sick_training_fails_with_its_reason_and_goes_on_once_the_limits_are_others(
@@ -96,21 +99,21 @@ def test_a_sick_training_fails_with_its_reason_and_goes_on_once_the_limits_are_o
 ):
     strict = DiagnosticsConfig(every=2, begin=0, patience=2, people=64, min_depth_spread=1.0)
     for _ in range(2):
-        with pytest.raises(SickTrainingError, match="flat or all alike"):
-            train_lifter.fn(DATA, replace(tiny, health=strict))
+        with pytest.raises(TrainingDivergedError, match="flat or all alike"):
+            train_lifter.fn(DATA, replace(tiny, diagnostics=strict))
     (only,) = _runs()
     (stage,) = _stages(only.info.run_id)
     for run in (only, stage):
         assert run.info.status == "FAILED"
-        assert "step 4 of 8" in run.data.tags["sick"]
+        assert "step 4 of 8" in run.data.tags["diverged"]
     cured = train_lifter.fn(DATA, tiny)
     assert (cured.run_id, cured.resumed_at) == (only.info.run_id, 4)
-    assert {run.data.tags["sick"] for run in (*_runs(), *_stages(cured.run_id)[:1])} == {""}
+    assert {run.data.tags["diverged"] for run in (*_runs(), *_stages(cured.run_id)[:1])} == {""}
 
 
 def test_of_a_training_without_hope_nothing_is_kept(workspace, tiny):
     hopeless = replace(tiny, gan=replace(tiny.gan, learning_rate=1e30, steps=40))
-    with pytest.raises(SickTrainingError, match="finite"):
+    with pytest.raises(TrainingDivergedError, match="finite"):
         train_lifter.fn(DATA, hopeless)
     assert list(workspace.checkpoints.iterdir()) == []
 

@@ -16,8 +16,8 @@ from pose_lib.files.atomic_write import write_atomic
 from pose_lib.files.parsing import MISSHAPEN
 from pose_lib.lifting.training.train import Checkpoint
 
-CHECKPOINT_SCHEMA = "poselift-checkpoint/3"
-"""Of another number whenever the networks change: a training only goes on with its own."""
+CHECKPOINT_SCHEMA = "poselift-checkpoint/4"
+"""Its number rises whenever names, settings or networks change: a training only resumes its own."""
 CHECKPOINT, EARLIER = "checkpoint.safetensors", "checkpoint.earlier.safetensors"
 
 _DAMAGE = (SafetensorError, RuntimeError, *MISSHAPEN)  # RuntimeError: nested too deep
@@ -34,7 +34,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     """Write a checkpoint; the folder's latest becomes its earlier one.
 
     A kill at any moment leaves at least one whole checkpoint, if there was one. A power failure
-    may cost the latest, whose hash tells, but not the earlier one.
+    may damage the latest, which its hash shows, but not the earlier one.
 
     Raises:
         InputError: If it cannot be written, as on a full disk; the others stay as they are.
@@ -50,13 +50,13 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
         raise InputError(f"cannot write {latest}: {error.strerror or error}") from error
 
 
-def load_checkpoints(folder: Path, tell: Callable[[str], None]) -> Iterator[Checkpoint]:
+def load_checkpoints(folder: Path, warn: Callable[[str], None]) -> Iterator[Checkpoint]:
     """Read a folder's whole checkpoints, the latest first; delete those of no use.
 
     A damaged one would otherwise be kept as the earlier one, in place of a whole one.
 
     Args:
-        tell: Called with a line about each that is damaged or of another version.
+        warn: Called with a line about each that is damaged or of another version.
 
     Raises:
         InputError: If the disk does not let one be read; then none is deleted.
@@ -66,7 +66,7 @@ def load_checkpoints(folder: Path, tell: Callable[[str], None]) -> Iterator[Chec
             try:
                 yield read_checkpoint(folder / name)
             except UselessCheckpointError as error:
-                tell(str(error))
+                warn(str(error))
                 (folder / name).unlink()
 
 
@@ -89,15 +89,13 @@ def read_checkpoint(path: Path) -> Checkpoint:
         values = json.loads(header["values"])
         schema = values.pop("schema", None)
     except _DAMAGE as error:
-        raise UselessCheckpointError(
-            f"{path} is damaged ({error}), so it is not gone on with"
-        ) from error
+        raise UselessCheckpointError(f"{path} is damaged ({error}), so it is not used") from error
     if schema != CHECKPOINT_SCHEMA:
-        raise UselessCheckpointError(f"{path} is no {CHECKPOINT_SCHEMA}, so it is not gone on with")
-    if header.get("sha256") != _hash(content, header):
         raise UselessCheckpointError(
-            f"{path} is damaged (its hash is another), so it is not gone on with"
+            f"{path} is of another version of poselift (no {CHECKPOINT_SCHEMA}), so it is not used"
         )
+    if header.get("sha256") != _hash(content, header):
+        raise UselessCheckpointError(f"{path} is damaged (its hash is another), so it is not used")
     return Checkpoint(tensors, values)
 
 
@@ -111,8 +109,8 @@ def _content(checkpoint: Checkpoint) -> bytes:
 
 def _hash(content: bytes, header: dict[str, str]) -> str:
     """Return the hash of what the file was before its hash was written into it."""
-    told = header.get("sha256", "").encode()
-    return hashlib.sha256(content.replace(told, _NO_HASH, 1) if told else content).hexdigest()
+    written = header.get("sha256", "").encode()
+    return hashlib.sha256(content.replace(written, _NO_HASH, 1) if written else content).hexdigest()
 
 
 def _header(content: bytes) -> dict[str, Any]:

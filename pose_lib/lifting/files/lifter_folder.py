@@ -31,7 +31,7 @@ from pose_lib.skeleton import BODY_15
 SCHEMA = "poselift-lifter/2"
 WEIGHTS, DESCRIPTION = "lifter.safetensors", "lifter.json"
 
-_MAX_DESCRIPTION_BYTES = 1 << 22  # of some kB, more where the origin tells much
+_MAX_DESCRIPTION_BYTES = 1 << 22  # of some kB, more where the origin is long
 
 
 def save_lifter(lifter: Lifter, folder: Path, *, half: bool = False) -> None:
@@ -45,16 +45,16 @@ def save_lifter(lifter: Lifter, folder: Path, *, half: bool = False) -> None:
     weights = {name: value.to(dtype) for name, value in lifter.regressor.state_dict().items()}
     content = tensor_bytes(weights)
     write_atomic(folder / WEIGHTS, content)
-    proportions = None
-    if lifter.proportions is not None:
-        proportions = dict(zip(CONDITIONED_KINDS, lifter.proportions.tolist(), strict=True))
+    ratios = None
+    if lifter.bone_length_ratios is not None:
+        ratios = dict(zip(CONDITIONED_KINDS, lifter.bone_length_ratios.tolist(), strict=True))
     description = {
         "schema": SCHEMA,
         "skeleton": BODY_15.name,
         "joints": list(BODY_15.joints),
         "width": lifter.regressor.width,
-        "proportions": proportions,
-        "sources": as_plain(lifter.sources),
+        "proportions": ratios,  # these two keys are those of all lifters stored so far
+        "sources": as_plain(lifter.bone_length_tables),
         "sha256": hashlib.sha256(content).hexdigest(),
         "origin": lifter.origin,
     }
@@ -76,10 +76,10 @@ def load_lifter(folder: Path) -> Lifter:
         )
     with validation_errors(folder, "a lifter that this version knows"), _reading_tensors():
         regressor = _regressor(content, description["width"])
-        told = description["proportions"]
-        proportions = torch.tensor([told[kind] for kind in CONDITIONED_KINDS]) if told else None
-        sources = from_plain(description.get("sources", {}))
-        return Lifter(regressor, proportions, description["origin"], sources)
+        by_kind = description["proportions"]
+        ratios = torch.tensor([by_kind[kind] for kind in CONDITIONED_KINDS]) if by_kind else None
+        tables = from_plain(description.get("sources", {}))
+        return Lifter(regressor, ratios, description["origin"], tables)
 
 
 def bundled_lifter() -> Lifter:

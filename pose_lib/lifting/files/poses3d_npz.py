@@ -10,6 +10,7 @@ from pose_lib.errors import InputError
 from pose_lib.files.atomic_write import write_atomic
 from pose_lib.files.local_copy import local_copy
 from pose_lib.files.locations import Location
+from pose_lib.files.npz import read_npz
 from pose_lib.formats.openpose_json import write_openpose
 from pose_lib.keypoints import Keypoints
 from pose_lib.lifting.lifter import LiftedPoses
@@ -22,7 +23,7 @@ def write_lifted_poses(path: Location, keypoints: Keypoints, lifted: LiftedPoses
     """Write an npz with one row per person, in the order of ``keypoints``.
 
     It holds ``poses3d`` (person, 15, 3) unitless, camera frame, pelvis at the origin, NaN where
-    refused; ``spread`` (person, 15), how far from the true joint to expect each; ``filled``
+    refused; ``uncertainty`` (person, 15), the expected error of each joint; ``filled``
     (person, 15); ``refused``, why; ``filename`` and ``image``, where the person was found;
     ``keypoints`` as detected; ``joints`` and ``keypoint_joints``, the names.
     """
@@ -31,7 +32,7 @@ def write_lifted_poses(path: Location, keypoints: Keypoints, lifted: LiftedPoses
     np.savez_compressed(
         buffer,
         poses3d=lifted.poses3d,
-        spread=lifted.spread,
+        uncertainty=lifted.uncertainty,
         filled=lifted.filled,
         refused=np.array(lifted.refused, dtype=np.str_),
         filename=filenames[keypoints.image],
@@ -50,9 +51,11 @@ def read_lifted_poses(path: Location) -> LiftedPoses:
         InputError: If the file is none of those.
     """
     with local_copy(path) as file:
-        arrays = read_truth_arrays(file, ("poses3d", "filled", "refused", "spread"), what=_WHAT)
+        before = read_npz(file, _WHAT, ("spread",))  # the key of version 0.1.0
+        uncertainty = "spread" if before else "uncertainty"
+        arrays = read_truth_arrays(file, ("poses3d", "filled", "refused", uncertainty), what=_WHAT)
     n_people = arrays["refused"].size
-    for key, kinds, axes in (("poses3d", "f", (3,)), ("filled", "b", ()), ("spread", "f", ())):
+    for key, kinds, axes in (("poses3d", "f", (3,)), ("filled", "b", ()), (uncertainty, "f", ())):
         wanted = (n_people, len(BODY_15), *axes)
         if arrays[key].shape != wanted or arrays[key].dtype.kind not in kinds:
             raise InputError(
@@ -60,7 +63,7 @@ def read_lifted_poses(path: Location) -> LiftedPoses:
                 f"{arrays[key].dtype} of {arrays[key].shape}; lift again"
             )
     refused = tuple(map(str, arrays["refused"].reshape(-1)))
-    return LiftedPoses(arrays["poses3d"], arrays["filled"], refused, arrays["spread"])
+    return LiftedPoses(arrays["poses3d"], arrays["filled"], refused, arrays[uncertainty])
 
 
 def write_openpose_3d(folder: Location, keypoints: Keypoints, lifted: LiftedPoses) -> None:

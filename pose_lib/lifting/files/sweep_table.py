@@ -34,10 +34,12 @@ def sweep_csv(outcomes: Sequence[Outcome]) -> str:
     columns = columns_of(rows_of(outcomes))
     text = io.StringIO(newline="")
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["variant", "seed", *columns, "sick"])
+    table.writerow(["variant", "seed", *columns, "diverged"])
     for outcome in outcomes:
         figures = [outcome.figures.get(name, "") for name in columns]
-        table.writerow([outcome.trial.variant, outcome.trial.config.seed, *figures, outcome.sick])
+        table.writerow(
+            [outcome.trial.variant, outcome.trial.config.seed, *figures, outcome.diverged]
+        )
     return text.getvalue()
 
 

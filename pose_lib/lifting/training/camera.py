@@ -61,8 +61,8 @@ def projected(
     joints: Float[Tensor, "pose joint 3"], camera: CameraConfig, rng: torch.Generator
 ) -> Float[Tensor, "pose joint 2"]:
     """Return the picture taken from a random distance, in trunk lengths at the pelvis."""
-    spread = camera.farthest - camera.nearest
-    distance = camera.nearest + spread * torch.rand(len(joints), 1, 1, generator=rng)
+    span = camera.farthest - camera.nearest
+    distance = camera.nearest + span * torch.rand(len(joints), 1, 1, generator=rng)
     return joints[..., :2] / (1 + joints[..., 2:] / distance).clamp_min(_NEAREST_PLANE)
 
 

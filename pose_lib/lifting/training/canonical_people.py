@@ -20,16 +20,16 @@ from pose_lib.lifting.bones import (
 )
 from pose_lib.skeleton import BODY_15
 
-FEWEST_PEOPLE = 100
-FEWEST_OF_A_SOURCE = 1000
-"""From so many on, a source's own proportions are known to a hundredth of a trunk length."""
+MIN_PEOPLE = 100
+MIN_PEOPLE_OF_A_SOURCE = 1000
+"""From so many on, a source's bone lengths are known to a hundredth of a trunk length."""
 _LONGEST_LIMB = 1.35  # canonical; beyond it an annotation is wrong or the view too close
 _FACING_BINS = 14
 
 
 @dataclass(frozen=True)
 class NormalizedPoses:
-    """Complete 2D people, freed of where they stand, their size and their source's proportions.
+    """Complete 2D people, normalized by position, size and their source's bone lengths.
 
     Attributes:
         bones: Canonical bone vectors in the image.
@@ -60,7 +60,7 @@ class NormalizedPoses:
 
 
 def canonical_people(poses: Float[np.ndarray, "pose 15 3"]) -> NormalizedPoses:
-    """Keep the complete people and normalize them by proportions measured on themselves.
+    """Keep the complete people and normalize them by bone lengths measured on themselves.
 
     Args:
         poses: ``BODY_15``; x, y in any unit and confidence, missing is ``(nan, nan, 0)``.
@@ -91,16 +91,16 @@ def canonical_people(poses: Float[np.ndarray, "pose 15 3"]) -> NormalizedPoses:
 def people_by_source(
     poses: Float[np.ndarray, "pose 15 3"], counts: Sequence[int] = (), *, most: int = 1
 ) -> tuple[NormalizedPoses, ...]:
-    """Normalize the people of each source by its own proportions, the largest source first.
+    """Normalize the people of each source by its own bone lengths, the largest source first.
 
-    Data sets put the joints of the same body in different places: taken together, each would be
-    normalized by proportions that are nobody's.
+    Data sets put the joints of the same body in different places: pooled, they
+    would be normalized by bone lengths that are right for none of them.
 
     Args:
         poses: As of `canonical_people`, source after source.
         counts: How many poses each source has; by default all are of one.
         most: Sources to keep apart at most. The others, and those with fewer than
-            `FEWEST_OF_A_SOURCE` complete people, join the largest.
+            `MIN_PEOPLE_OF_A_SOURCE` complete people, join the largest.
 
     Raises:
         InputError: If too few people are complete and plausible.
@@ -111,7 +111,9 @@ def people_by_source(
         raise ValueError(f"{tuple(counts)} do not add up to {len(poses)} poses")
     sources = np.split(poses, np.cumsum(counts)[:-1])
     ordered = sorted(sources, key=_n_complete, reverse=True)
-    own = [n < most and _n_complete(part) >= FEWEST_OF_A_SOURCE for n, part in enumerate(ordered)]
+    own = [
+        n < most and _n_complete(part) >= MIN_PEOPLE_OF_A_SOURCE for n, part in enumerate(ordered)
+    ]
     joined = [part for part, alone in zip(ordered[1:], own[1:], strict=True) if not alone]
     apart = [part for part, alone in zip(ordered[1:], own[1:], strict=True) if alone]
     return tuple(map(canonical_people, [np.concatenate([ordered[0], *joined]), *apart]))
@@ -161,8 +163,8 @@ def _n_complete(poses: Float[np.ndarray, "pose 15 3"]) -> int:
 
 
 def _require_enough(n: int, n_given: int, what: str) -> None:
-    if n < FEWEST_PEOPLE:
+    if n < MIN_PEOPLE:
         raise InputError(
-            f"too few people to train on: {FEWEST_PEOPLE} {what} are needed, but only {n} of "
+            f"too few people to train on: {MIN_PEOPLE} {what} are needed, but only {n} of "
             f"{n_given} are; add more 2D poses, or take a lifter that is already trained"
         )

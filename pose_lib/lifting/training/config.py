@@ -1,14 +1,16 @@
-"""Settings of the two training stages: plain values, so that a TOML file can name them all."""
+"""Settings of the GAN and of the distillation: plain values that a TOML file can name."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
 class CameraConfig:
     """How photographs are taken: where a random camera stands and how it is held.
 
-    The spread of the pitch is broad on purpose: it costs nothing where cameras look level, and a
-    lifter that has seen level cameras alone errs up to a third more where they do not.
+    The standard deviation of the pitch is large on purpose: it costs nothing where cameras look
+    level, and a lifter that has seen level cameras alone errs up to a third more elsewhere.
 
     The trunk length of the distances is pelvis to head top, about 0.8 m.
 
@@ -21,6 +23,13 @@ class CameraConfig:
         nearest: Smallest distance in trunk lengths.
         farthest: Largest distance in trunk lengths.
     """
+
+    RENAMED: ClassVar[Mapping[str, str]] = {
+        "pitch_spread": "pitch_std",
+        "pitch_lowest": "min_pitch",
+        "pitch_highest": "max_pitch",
+        "roll_spread": "roll_std",
+    }
 
     pitch_mean: float = 7.0
     pitch_std: float = 13.0
@@ -39,27 +48,37 @@ class CameraConfig:
 
 @dataclass(frozen=True)
 class GanConfig:
-    """Stage 1: generators that learn depth against discriminators of random new views.
+    """The GAN: generators that learn depth against discriminators of random new views.
 
     Attributes:
-        n_generators: Independent generators; the corpus of stage 2 pools what they lift.
+        n_generators: Independent generators; the corpus of the student pools what they lift.
         steps: Steps of each generator.
         batch: People per step.
         width: Hidden width of the generator and of the whole-body discriminator.
         learning_rate: Peak of both networks' rate.
         flexion_weight: Weight of the loss on knees and elbows that bend the wrong way.
-        cycle_weights: Weights of the loss between lifting a new view and the pose it shows; the
-            generators take them in turn, since generators that differ make a better corpus.
-        cycle_warmup_steps: Steps over which the re-lift weight rises from zero.
-        r1_weight: Weight of the discriminators' gradient penalty. Their noise keeps them calm
+        cycle_weights: Weights of the cycle loss between the depth lifted from a new view and the
+            depth of the pose it shows; the generators take them in turn, since generators that
+            differ make a better corpus.
+        cycle_warmup_steps: Steps over which the cycle weight rises from zero.
+        r1_weight: Weight of the discriminators' R1 gradient penalty. Instance noise stabilizes them
             enough without one, which lifts half a millimeter better.
         r1_every: Steps between two gradient penalties.
         part_weights: Weights of the discriminators of the whole body, the legs and the upper body.
-        balance_azimuth: Whether people are shown so often that all ways of facing come out even, as
-            they do in random new views; photographers prefer faces.
-        noise: Standard deviation of what is added to the discriminators' inputs, in bone lengths.
-        memory: Share of the averaged generator that stays at each step.
+        balance_azimuth: Whether people are sampled so that all azimuths are equally frequent, as in
+            random new views; most photographs show people from the front.
+        instance_noise_std: Standard deviation of the Gaussian noise added to the discriminators'
+            inputs, in bone lengths.
+        ema_decay: Decay of the exponential moving average of the generator weights.
     """
+
+    RENAMED: ClassVar[Mapping[str, str]] = {
+        "relift_weights": "cycle_weights",
+        "relift_ramp": "cycle_warmup_steps",
+        "even_facing": "balance_azimuth",
+        "noise": "instance_noise_std",
+        "memory": "ema_decay",
+    }
 
     n_generators: int = 6
     steps: int = 800
@@ -73,8 +92,8 @@ class GanConfig:
     r1_every: int = 8
     part_weights: tuple[float, ...] = (1.0, 0.5, 0.5)
     balance_azimuth: bool = True
-    noise: float = 0.03
-    memory: float = 0.998
+    instance_noise_std: float = 0.03
+    ema_decay: float = 0.998
 
     def __post_init__(self) -> None:
         _require_positive(
@@ -92,10 +111,10 @@ class GanConfig:
 
 @dataclass(frozen=True)
 class NoiseConfig:
-    """How stage 2's people are detected: as annotators, the bundled OpenPose and others do.
+    """How the student's 2D is detected: as annotators, the bundled OpenPose and others do.
 
-    Sizes are shares of the longer side of a person's box. How OpenPose errs besides is measured,
-    see ``pose_lib.lifting.training.openpose_noise``.
+    Sizes are shares of the longer side of a person's box. OpenPose's other errors are measured, see
+    ``pose_lib.lifting.training.openpose_noise``.
 
     Attributes:
         annotated_probability: Share of people seen nearly where they are, every joint sure.
@@ -111,6 +130,17 @@ class NoiseConfig:
         incomplete_probability: Share of all people who lack joints besides those that OpenPose
             missed: by chance, ends of limbs, or all below the picture.
     """
+
+    RENAMED: ClassVar[Mapping[str, str]] = {
+        "annotated_share": "annotated_probability",
+        "openpose_share": "openpose_probability",
+        "body_swap_share": "body_swap_probability",
+        "limb_swap_share": "limb_swap_probability",
+        "jitter_lowest": "min_jitter",
+        "jitter_highest": "max_jitter",
+        "outlier_share": "outlier_probability",
+        "incomplete_share": "incomplete_probability",
+    }
 
     annotated_probability: float = 0.3
     openpose_probability: float = 0.35
@@ -134,7 +164,7 @@ class NoiseConfig:
 
 @dataclass(frozen=True)
 class DistillConfig:
-    """Stage 2: the lifter that ships, trained on new views of what the generators lifted.
+    """Distillation: the student, which is the final lifter, trained on new views of lifted people.
 
     Attributes:
         steps: Training steps.
@@ -142,19 +172,33 @@ class DistillConfig:
         width: Hidden width, even: half of it sees the mirror image.
         learning_rate: Peak rate of the first and last layer and of all biases (Adam).
         muon_learning_rate: Peak rate of the hidden matrices (Muon).
-        pa_loss_weight: Weight of the error that is left after the best similarity, beside the
-            joint error's one: which way a pose leans is less certain than its shape.
-        group_log_std: Log-normal spread of the lengths of spine, legs, arms, hips and
+        pa_loss_weight: Weight of the Procrustes-aligned MPJPE in the loss, beside the MPJPE with
+            weight one: which way a pose leans is less certain than its shape.
+        group_log_std: Standard deviation of the log length of spine, legs, arms, hips and
             shoulders.
-        bone_log_std: Log-normal spread of each kind of bone besides.
-        person_log_std: Log-normal spread between people of one source, never told to the lifter.
+        bone_log_std: The same of each kind of bone, in addition.
+        person_log_std: The same between people of one joint convention; the student is never
+            conditioned on it.
         nose_forward: Largest distance of the nose in front of the neck-to-nose bone, in trunk
             lengths; MPII has no nose and its stand-in lies on the head's axis.
-        leg_swap_probability: Share of people who get the legs of somebody else, facing alike.
-        arm_swap_probability: Share of people's arms that are somebody else's, facing alike.
-        conditioning_probability: Share of people whose source's proportions are told to the lifter.
+        leg_swap_probability: Probability that a person gets the legs of another, turned to the same
+            azimuth.
+        arm_swap_probability: The same of each arm.
+        conditioning_probability: Probability that the student is conditioned on the bone-length
+            ratios of a person's joint convention.
         noise: How the people are detected.
     """
+
+    RENAMED: ClassVar[Mapping[str, str]] = {
+        "hidden_learning_rate": "muon_learning_rate",
+        "shape_weight": "pa_loss_weight",
+        "group_spread": "group_log_std",
+        "bone_spread": "bone_log_std",
+        "person_spread": "person_log_std",
+        "other_legs_share": "leg_swap_probability",
+        "other_arm_share": "arm_swap_probability",
+        "told_share": "conditioning_probability",
+    }
 
     steps: int = 9000
     batch: int = 2048
@@ -173,7 +217,7 @@ class DistillConfig:
 
     def __post_init__(self) -> None:
         _require_positive(self, "steps", "batch", "width", "learning_rate", "muon_learning_rate")
-        if self.width % 2:  # told here, not once stage 1 is over
+        if self.width % 2:  # checked here, not once the GAN is trained
             raise ValueError(f"width must be even, half is for the mirror image, not {self.width}")
         _require_shares(
             self, "leg_swap_probability", "arm_swap_probability", "conditioning_probability"
@@ -182,28 +226,36 @@ class DistillConfig:
 
 @dataclass(frozen=True)
 class DiagnosticsConfig:
-    """When a GAN counts as sick. This stops a training or lets it be, and never changes its result.
+    """When a GAN counts as diverged. This may stop a training and never changes its result.
 
-    A limit that several looks in a row find broken stops the training. Source of the limits:
-    healthy and provoked sick trainings, see docs/lifting-training.md.
+    A limit that several checks in a row find broken stops the training. Source of the limits:
+    converging and provoked diverging trainings, see docs/lifting-training.md.
 
     Attributes:
-        stop: Whether a sick training is stopped; without, its figures are reported all the same.
-        every: Steps between two looks.
-        people: How many of the training's people are looked at.
+        stop: Whether a diverged training is stopped; its diagnostics are reported either way.
+        every: Steps between two checks.
+        people: How many of the training's people are checked.
         begin: Steps of each generator before its limits apply: at first all people are flat.
-        patience: Looks in a row that must find the same limit broken.
+        patience: Checks in a row that must find the same limit broken.
         min_depth_spread: How far depths must vary between people, relative to how far they may; a
-            healthy GAN has 0.5 to 0.65, flat people 0.
-        max_saturated: Share of bones that may reach as far into depth as they can; a healthy
+            converging GAN has 0.5 to 0.65, flat people 0.
+        max_saturated: Share of bones that may reach as far into depth as they can; a converging
             GAN has up to 0.15.
         max_mirrored: Share of people who may come out mirrored front to back by the bend of
-            their knees and elbows; a healthy GAN has up to 0.05.
-        max_accuracy: Share that the discriminator may judge right; a healthy GAN has 0.55 to
+            their knees and elbows; a converging GAN has up to 0.05.
+        max_accuracy: Share that the discriminator may judge right; a converging GAN has 0.55 to
             0.7.
         max_facing_distance: How far the facing cosines of new views may be from those of real
-            people; a healthy GAN has up to 0.1, flat people 0.2.
+            people; a converging GAN has up to 0.1, flat people 0.2.
     """
+
+    RENAMED: ClassVar[Mapping[str, str]] = {
+        "spread_lowest": "min_depth_spread",
+        "saturated_highest": "max_saturated",
+        "mirror_highest": "max_mirrored",
+        "accuracy_highest": "max_accuracy",
+        "facing_highest": "max_facing_distance",
+    }
 
     stop: bool = True
     every: int = 50
@@ -226,21 +278,26 @@ class TrainConfig:
 
     Attributes:
         seed: Start of every random draw; the same seed gives the same lifter on a CPU.
-        use_gpu: Whether stage 2 learns on a GPU where torch finds one; this decides how long a
+        use_gpu: Whether the student learns on a GPU where torch finds one; this decides how long a
             training takes, not which one it is.
     """
+
+    RENAMED: ClassVar[Mapping[str, str]] = {
+        "refine": "distill",
+        "health": "diagnostics",
+    }
 
     seed: int = 0
     use_gpu: bool = True
     camera: CameraConfig = field(default_factory=CameraConfig)
     gan: GanConfig = field(default_factory=GanConfig)
-    refine: DistillConfig = field(default_factory=DistillConfig)
-    health: DiagnosticsConfig = field(default_factory=DiagnosticsConfig)
+    distill: DistillConfig = field(default_factory=DistillConfig)
+    diagnostics: DiagnosticsConfig = field(default_factory=DiagnosticsConfig)
 
     @property
     def total_steps(self) -> int:
         """Steps of all stages together."""
-        return self.gan.n_generators * self.gan.steps + self.refine.steps
+        return self.gan.n_generators * self.gan.steps + self.distill.steps
 
 
 def _require_shares(config: object, *names: str) -> None:
@@ -257,6 +314,6 @@ def _require_positive(config: object, *names: str) -> None:
 
 DEMO = TrainConfig(
     gan=GanConfig(n_generators=1, steps=500, batch=128, width=128, cycle_warmup_steps=350),
-    refine=DistillConfig(steps=600, batch=256, width=256),
+    distill=DistillConfig(steps=600, batch=256, width=256),
 )
 """Settings for a demonstration: plausible poses from 2,000 people in less than a minute."""

@@ -1,4 +1,4 @@
-"""Stage 2: the lifter that ships, trained on photographs of what the generators lifted."""
+"""Distillation: the student, which is the final lifter, trained on synthetic pairs."""
 
 import copy
 import math
@@ -26,8 +26,7 @@ from pose_lib.lifting.training.tensor_state import (
 )
 from pose_lib.skeleton import BODY_15
 
-_LEAST_PART = 1024
-"""People who are worth a thread of their own: with fewer, Python takes too much of the time."""
+_MIN_PART = 1024  # people; with fewer to a thread, Python takes too much of the time
 
 _WARM_UP = 100
 _MEASURED_ON = 8192  # people
@@ -36,8 +35,8 @@ _MOVABLE = [joint != "pelvis" for joint in BODY_15.joints]  # there poses are pu
 
 
 @dataclass(frozen=True)
-class _Learned:
-    """What part of a step's people teach.
+class _PartResult:
+    """Gradients and losses of one part of a step's batch.
 
     Attributes:
         gradients: Of the regressor's parameters, in their order; those of all parts add up.
@@ -48,8 +47,8 @@ class _Learned:
     losses: dict[str, float]
 
 
-class RefineStage:
-    """The regressor while it trains."""
+class DistillStage:
+    """The student while it trains."""
 
     def __init__(
         self,
@@ -76,7 +75,7 @@ class RefineStage:
         self._adam = torch.optim.Adam(others, lr=0.0)
         self._first_seed = int(torch.randint(1 << 32, (), generator=rng))
         self._sizes = _part_sizes(config.batch)
-        self._pool = ThreadPoolExecutor(min(n_threads, len(self._sizes)), "refine")
+        self._pool = ThreadPoolExecutor(min(n_threads, len(self._sizes)), "distill")
 
     def advance(self) -> dict[str, float]:
         """Train one step; return its losses."""
@@ -89,20 +88,20 @@ class RefineStage:
         self.step += 1
         return {name: sum(part.losses[name] for part in parts) for name in parts[0].losses}
 
-    def _learn_from(self, part: int) -> _Learned:
+    def _learn_from(self, part: int) -> _PartResult:
         """Learn from one part of the step's people, while other threads do from others."""
         seen, wanted, usable = self._photographed(part)
-        lifted, spread = self.regressor(seen)
+        lifted, uncertainty = self.regressor(seen)
         distance = (lifted - wanted).norm(dim=-1)
         error = mean_over(usable, distance)
-        shape_error = mean_over(usable, aligned_distances(lifted, wanted))
-        spread_loss = mean_over(usable, surprise(distance.detach(), spread))
+        pa_error = mean_over(usable, aligned_distances(lifted, wanted))
+        uncertainty_loss = mean_over(usable, exponential_nll(distance.detach(), uncertainty))
 
         share = self._sizes[part] / self.config.batch
-        loss = share * (error + self.config.pa_loss_weight * shape_error + spread_loss)
+        loss = share * (error + self.config.pa_loss_weight * pa_error + uncertainty_loss)
         gradients = torch.autograd.grad(loss, list(self.regressor.parameters()))
-        losses = {"joint_error": error, "shape_error": shape_error, "spread_loss": spread_loss}
-        return _Learned(gradients, {name: share * loss.item() for name, loss in losses.items()})
+        losses = {"joint_error": error, "pa_error": pa_error, "uncertainty_loss": uncertainty_loss}
+        return _PartResult(gradients, {name: share * loss.item() for name, loss in losses.items()})
 
     def _photographed(
         self, part: int
@@ -110,7 +109,7 @@ class RefineStage:
         """Make one part of the step's people.
 
         Returns:
-            Them as they are seen, the joints to be told, and who shows any bone.
+            The input, the target joints, and who shows any bone.
         """
         seed = self._first_seed + self.step * len(self._sizes) + part
         rng, n = torch.Generator().manual_seed(seed), self._sizes[part]
@@ -121,7 +120,7 @@ class RefineStage:
 
     @torch.no_grad()
     def measured_regressor(self) -> Regressor:
-        """Return a copy of the regressor that knows how its spread relates to real distances.
+        """Return a copy of the regressor that knows how its uncertainty relates to real distances.
 
         That is measured on new views of the corpus, the same each time.
         """
@@ -131,9 +130,9 @@ class RefineStage:
         )
         seen, size = normalized(people, AVERAGE_LENGTHS)
         usable = size > 0
-        lifted, spread = regressor(seen)
+        lifted, uncertainty = regressor(seen)
         distance = (lifted - joints / size.clamp_min(1e-9)[:, None, None]).norm(dim=-1)
-        ratio = (distance / spread)[usable][:, _MOVABLE].flatten()
+        ratio = (distance / uncertainty)[usable][:, _MOVABLE].flatten()
         regressor.radii.copy_(ratio.quantile(torch.tensor(RADIUS_SHARES)))
         return regressor
 
@@ -160,18 +159,18 @@ class RefineStage:
 
 
 def _part_sizes(batch: int) -> list[int]:
-    n_parts = max(batch // _LEAST_PART, 1)
+    n_parts = max(batch // _MIN_PART, 1)
     return [batch // n_parts + (part < batch % n_parts) for part in range(n_parts)]
 
 
-def surprise(
-    distance: Float[Tensor, "pose joint"], spread: Float[Tensor, "pose joint"]
+def exponential_nll(
+    distance: Float[Tensor, "pose joint"], uncertainty: Float[Tensor, "pose joint"]
 ) -> Float[Tensor, "pose joint"]:
-    """Return how unlikely distances are if they fall off exponentially with the spread.
+    """Return the negative log-likelihood of distances, exponentially distributed around zero.
 
-    It is least where the spread is the mean distance.
+    It is least where the uncertainty is the mean distance.
     """
-    return spread.log() + distance / spread
+    return uncertainty.log() + distance / uncertainty
 
 
 def mean_over(

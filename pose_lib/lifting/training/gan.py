@@ -1,7 +1,7 @@
-"""Stage 1: a generator that gives people depth until no discriminator can tell their other views.
+"""The GAN: a generator lifts 2D people so that new views of them look like real 2D people.
 
-Source: Kudo et al. 2018, arXiv:1803.08244, for the game of random views; the bounded depth of
-canonical bones, the realistic camera and the flexion loss make it work on photographs.
+Source: Kudo et al. 2018, arXiv:1803.08244, for random views before a discriminator; the bounded
+depth of canonical bones, the realistic camera and the flexion loss make it work on photographs.
 """
 
 import copy
@@ -33,7 +33,7 @@ from pose_lib.lifting.training.tensor_state import (
     unpacked,
 )
 
-_BODY_SPREAD = 0.04
+_BODY_STD = 0.04
 _WARM_UP = 100
 _ELBOW_WEIGHT = 0.3  # an elbow's bend also depends on how the arm is twisted
 
@@ -41,7 +41,7 @@ _ELBOW_WEIGHT = 0.3  # an elbow's bend also depends on how the arm is twisted
 class GanStage:
     """One generator and its discriminators while they train.
 
-    ``generator`` is the average over the latest steps: steadier than the one that plays.
+    ``generator`` is the exponential moving average of ``online``, the generator that is optimized.
     """
 
     def __init__(
@@ -57,28 +57,28 @@ class GanStage:
 
         Args:
             number: Of this generator among those of its source; decides which of the
-                config's re-lift weights it takes.
+                config's cycle weights it takes.
         """
-        self._relift_weight = config.cycle_weights[number % len(config.cycle_weights)]
+        self._cycle_weight = config.cycle_weights[number % len(config.cycle_weights)]
         self.people = people if config.balance_azimuth else people.as_photographed()
         self.config, self.camera, self.rng = config, camera, rng
         self.step, self.n_steps = 0, config.steps
-        self.player = Generator(config.width, rng)
-        self.generator = copy.deepcopy(self.player).requires_grad_(False)
+        self.online = Generator(config.width, rng)
+        self.generator = copy.deepcopy(self.online).requires_grad_(False)
         self.discriminator = Discriminator(people.table, config.width, rng)
-        self._player_adam = _adam(self.player)
+        self._online_adam = _adam(self.online)
         self._discriminator_adam = _adam(self.discriminator)
 
     def advance(self) -> dict[str, float]:
         """Train one step; return its losses."""
         rate = self.config.learning_rate * _rate(self.step, self.n_steps)
         bones = self.people.draw(self.config.batch, self.rng)
-        lifted = torch.cat([bones, self.player(bones)[..., None]], dim=-1)
+        lifted = torch.cat([bones, self.online(bones)[..., None]], dim=-1)
         view = new_view(lifted, self.people.table, self.camera, self.rng)
         noisy_view = self._noisy(view[..., :2])
 
         losses = self._train_discriminator(noisy_view.detach(), rate)
-        losses |= self._train_player(lifted, view, noisy_view, rate)
+        losses |= self._train_generator(lifted, view, noisy_view, rate)
         self._average()
         self.step += 1
         return losses
@@ -86,10 +86,10 @@ class GanStage:
     def tensors(self) -> Tensors:
         """Everything that the next step depends on."""
         return {
-            **packed("player", self.player.state_dict()),
+            **packed("online", self.online.state_dict()),
             **packed("generator", self.generator.state_dict()),
             **packed("discriminator", self.discriminator.state_dict()),
-            **packed("player_adam", optimizer_tensors(self._player_adam)),
+            **packed("online_adam", optimizer_tensors(self._online_adam)),
             **packed("discriminator_adam", optimizer_tensors(self._discriminator_adam)),
             "rng": self.rng.get_state(),
         }
@@ -97,10 +97,10 @@ class GanStage:
     def restore(self, step: int, tensors: Tensors) -> None:
         """Continue where ``tensors()`` was taken."""
         self.step = step
-        self.player.load_state_dict(unpacked("player", tensors))
+        self.online.load_state_dict(unpacked("online", tensors))
         self.generator.load_state_dict(unpacked("generator", tensors))
         self.discriminator.load_state_dict(unpacked("discriminator", tensors))
-        restore_optimizer(self._player_adam, unpacked("player_adam", tensors))
+        restore_optimizer(self._online_adam, unpacked("online_adam", tensors))
         restore_optimizer(self._discriminator_adam, unpacked("discriminator_adam", tensors))
         self.rng.set_state(tensors["rng"])
 
@@ -112,15 +112,15 @@ class GanStage:
         real.requires_grad_(penalized)
         on_real, on_view = self.discriminator(real), self.discriminator(view)
         loss = self._part_sum(functional.softplus(-on_real) + functional.softplus(on_view))
-        played = loss.item()
+        unpenalized = loss.item()
         if penalized:
             weight = self.config.r1_weight * self.config.r1_every
             loss = loss + weight * _gradient_penalty(on_real, real)
         _descend(self._discriminator_adam, loss, rate)
         correct = torch.cat([on_real[:, 0] > 0, on_view[:, 0] < 0]).float().mean()
-        return {"discriminator_loss": played, "discriminator_accuracy": correct.item()}
+        return {"discriminator_loss": unpenalized, "discriminator_accuracy": correct.item()}
 
-    def _train_player(
+    def _train_generator(
         self,
         lifted: Float[Tensor, "pose 12 3"],
         view: Float[Tensor, "pose 12 3"],
@@ -129,31 +129,31 @@ class GanStage:
     ) -> dict[str, float]:
         adversarial = self._part_sum(functional.softplus(-self.discriminator(noisy_view)))
         flexion = flexion_loss(lifted)
-        # The gradient stops at the rotated pose: else flat poses, easiest to re-lift, win.
-        relift = relift_loss(self.player(noisy_view.detach()), view[..., 2].detach())
+        # The gradient stops at the rotated pose: else flat poses, the easiest to lift again, win.
+        cycle = cycle_loss(self.online(noisy_view.detach()), view[..., 2].detach())
         ramp = min(1.0, self.step / self.config.cycle_warmup_steps)
         loss = (
-            adversarial + self.config.flexion_weight * flexion + self._relift_weight * ramp * relift
+            adversarial + self.config.flexion_weight * flexion + self._cycle_weight * ramp * cycle
         )
-        _descend(self._player_adam, loss, rate)
+        _descend(self._online_adam, loss, rate)
         return {
             "generator_loss": adversarial.item(),
             "flexion_loss": flexion.item(),
-            "relift_loss": relift.item(),
+            "cycle_loss": cycle.item(),
         }
 
     def _part_sum(self, losses: Float[Tensor, "pose part"]) -> Float[Tensor, ""]:
         return (losses * torch.tensor(self.config.part_weights)).sum(1).mean()
 
     def _noisy(self, bones: Float[Tensor, "pose 12 2"]) -> Float[Tensor, "pose 12 2"]:
-        return bones + self.config.noise * torch.randn(bones.shape, generator=self.rng)
+        return bones + self.config.instance_noise_std * torch.randn(bones.shape, generator=self.rng)
 
     def _average(self) -> None:
-        memory = min(self.config.memory, (self.step + 1) / (self.step + 20))
+        decay = min(self.config.ema_decay, (self.step + 1) / (self.step + 20))
         with torch.no_grad():
-            pairs = zip(self.generator.parameters(), self.player.parameters(), strict=True)
+            pairs = zip(self.generator.parameters(), self.online.parameters(), strict=True)
             for average, latest in pairs:
-                average.mul_(memory).add_(latest, alpha=1 - memory)
+                average.mul_(decay).add_(latest, alpha=1 - decay)
 
 
 def new_view(
@@ -168,8 +168,8 @@ def new_view(
         Canonical bones of the picture, and in the third column the depth that lifting it should
         give.
     """
-    spread = 1 + _BODY_SPREAD * torch.randn(len(lifted), len(KINDS), generator=rng)
-    lengths = table * spread[:, BONE_KIND]
+    variation = 1 + _BODY_STD * torch.randn(len(lifted), len(KINDS), generator=rng)
+    lengths = table * variation[:, BONE_KIND]
     joints = joints_of(seen_from_elsewhere(lifted, camera, rng) * lengths[..., None])
     flat = bone_vectors(projected(joints, camera, rng))
     depth = bone_vectors(joints)[..., 2:]
@@ -209,10 +209,10 @@ def _wrong_bends(
             yield weight, (direction * (bend * to_right).sum(-1)).relu()
 
 
-def relift_loss(
+def cycle_loss(
     depth: Float[Tensor, "pose 12"], wanted: Float[Tensor, "pose 12"]
 ) -> Float[Tensor, ""]:
-    """Return how far lifting a new view is from the pose that it shows."""
+    """Return the distance between the depth lifted from a new view and the depth of its pose."""
     loss = functional.smooth_l1_loss(depth, wanted, beta=0.1, reduction="none")
     return loss.sum(1).mean()
 

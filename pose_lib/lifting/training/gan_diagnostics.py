@@ -1,7 +1,7 @@
-"""Whether a GAN is in good health while it trains, seen on a few of its own people.
+"""Training diagnostics of a GAN: figures that show divergence while it trains.
 
-All figures come from 2D people and what the generator makes of them; no 3D truth is known here.
-Looking changes nothing: the random numbers used are not the training's.
+All come from 2D people and what the generator makes of them, without any 3D truth. Diagnostics do
+not change a training: they draw from random generators of their own.
 """
 
 import math
@@ -20,13 +20,13 @@ from pose_lib.lifting.training.tensor_state import seeded
 
 _SAMPLE_STREAM, _VIEW_STREAM = 1_001, 1_002  # no stage of a training counts as far
 _SATURATED = 0.98  # of the bound
-_MEMORY = 0.98  # of the smoothed accuracy, at each step
+_ACCURACY_DECAY = 0.98  # of the smoothed accuracy, at each step
 _FRONT_TO_BACK = torch.tensor([1.0, 1.0, -1.0])
 
 
 @dataclass(frozen=True)
-class HealthReport:
-    """How a GAN is doing.
+class DiagnosticsReport:
+    """Diagnostics of a GAN at one step.
 
     Attributes:
         step: Steps that the stage has done.
@@ -53,36 +53,38 @@ class HealthReport:
         return {name: value for name, value in asdict(self).items() if name != "step"}
 
 
-class GanHealth:
-    """Watches one stage: hears of every step, looks at the people now and then.
+class GanDiagnostics:
+    """Follows one GAN stage: smooths its accuracy at every step, reports diagnostics regularly.
 
-    What it remembers is plain values, so that a resumed training judges as one never stopped.
+    Its state is plain values, so that a resumed training judges as one never stopped.
     """
 
     def __init__(self, stage: GanStage, config: DiagnosticsConfig, *, seed: int) -> None:
         self.config, self._seed = config, seed
         self._sample = stage.people.draw(config.people, seeded(seed, _SAMPLE_STREAM))
         self._accuracy = 0.5
-        self._reports: list[HealthReport] = []
+        self._reports: list[DiagnosticsReport] = []
 
-    def after_step(self, stage: GanStage, losses: Mapping[str, float]) -> HealthReport | None:
-        """Take in what a step did; return a report where one is due."""
-        self._accuracy += (1 - _MEMORY) * (losses["discriminator_accuracy"] - self._accuracy)
+    def after_step(self, stage: GanStage, losses: Mapping[str, float]) -> DiagnosticsReport | None:
+        """Update the smoothed accuracy; return a report where one is due."""
+        self._accuracy += (1 - _ACCURACY_DECAY) * (
+            losses["discriminator_accuracy"] - self._accuracy
+        )
         if stage.step % self.config.every and stage.step != stage.n_steps:
             return None
         report = self.check(stage)
         self._reports = [*self._reports, report][-self.config.patience :]
         return report
 
-    def check(self, stage: GanStage) -> HealthReport:
-        """Look at the stage as it is now."""
+    def check(self, stage: GanStage) -> DiagnosticsReport:
+        """Return the diagnostics of the stage as it is now."""
         with torch.no_grad():
             depth = stage.generator(self._sample)
         lifted = torch.cat([self._sample, depth[..., None]], dim=-1)
         rng = seeded(self._seed, _VIEW_STREAM)
         view = new_view(lifted, stage.people.table, stage.camera, rng)
         reach = depth_bound(self._sample)
-        return HealthReport(
+        return DiagnosticsReport(
             step=stage.step,
             discriminator_accuracy=self._accuracy,
             depth_spread=_spread(depth, reach),
@@ -91,21 +93,21 @@ class GanHealth:
             facing_distance=facing_distance(view[..., :2], self._sample),
         )
 
-    def sick(self) -> str:
+    def divergence(self) -> str:
         """Say which limit the latest reports all break, and what to do; empty if none."""
-        return sickness(self._reports, self.config)
+        return divergence(self._reports, self.config)
 
-    def memory(self) -> dict[str, Any]:
-        """Return what is remembered, as plain values."""
+    def state(self) -> dict[str, Any]:
+        """Return the state as plain values."""
         return {"accuracy": self._accuracy, "reports": [asdict(one) for one in self._reports]}
 
-    def restore(self, memory: Mapping[str, Any]) -> None:
-        """Remember what ``memory()`` returned."""
-        self._accuracy = memory["accuracy"]
-        self._reports = [HealthReport(**one) for one in memory["reports"]]
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Restore what ``state()`` returned."""
+        self._accuracy = state["accuracy"]
+        self._reports = [DiagnosticsReport(**one) for one in state["reports"]]
 
 
-def sickness(reports: Sequence[HealthReport], config: DiagnosticsConfig) -> str:
+def divergence(reports: Sequence[DiagnosticsReport], config: DiagnosticsConfig) -> str:
     """Say which limit the latest reports all break, and what to do; empty if none does."""
     judged = [report for report in reports if report.step >= config.begin][-config.patience :]
     if not config.stop or len(judged) < config.patience:
@@ -115,7 +117,7 @@ def sickness(reports: Sequence[HealthReport], config: DiagnosticsConfig) -> str:
         values = [getattr(report, limit.figure) for report in judged]
         if all(limit.broken_by(value, allowed) for value in values):
             return (
-                f"{limit.told.format(values[-1])} (health.{limit.setting} is {allowed:g}); "
+                f"{limit.message.format(values[-1])} (diagnostics.{limit.setting} is {allowed:g}); "
                 f"{limit.advice}; or change that limit, and the training goes on from here"
             )
     return ""
@@ -143,11 +145,11 @@ def _spread(depth: Float[Tensor, "pose 12"], reach: Float[Tensor, "pose 12"]) ->
 
 @dataclass(frozen=True)
 class _Limit:
-    """What a figure of a healthy training does not go beyond."""
+    """What a figure of a converging training does not go beyond."""
 
     figure: str
     setting: str
-    told: str
+    message: str
     advice: str
 
     def broken_by(self, value: float, allowed: float) -> bool:
@@ -179,7 +181,7 @@ _LIMITS = (
         "discriminator_accuracy",
         "max_accuracy",
         "the discriminator judges {:.0%} right and leaves the generator no chance",
-        "raise gan.noise or gan.r1_weight, or give more people",
+        "raise gan.instance_noise_std or gan.r1_weight, or give more people",
     ),
     _Limit(
         "facing_distance",

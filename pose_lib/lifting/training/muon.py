@@ -1,7 +1,7 @@
 """Muon: momentum whose step is made orthogonal, for the hidden matrices of a network.
 
 Source: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks", also for
-the coefficients. Reaches in a third of the steps what Adam does on stage 2.
+the coefficients. Reaches in a third of the steps what Adam does on the student.
 """
 
 from concurrent.futures import Executor

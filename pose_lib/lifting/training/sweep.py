@@ -24,7 +24,7 @@ FIGURES = {
     "seconds": ("seconds", 0),
 }
 """What a sweep's table can have, as people read it and with how many digits: scores against 3D
-truth, where there is one, then what training itself tells."""
+truth, where there is one, then figures of the training itself."""
 
 
 @dataclass(frozen=True)
@@ -83,12 +83,12 @@ class Outcome:
 
     Attributes:
         figures: By name, see ``FIGURES``; empty where the training was stopped.
-        sick: Why it was stopped; empty where it was not.
+        diverged: Why it was stopped; empty where it was not.
     """
 
     trial: Trial
     figures: Mapping[str, float]
-    sick: str = ""
+    diverged: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,19 +97,19 @@ class Row:
 
     Attributes:
         values: Each figure's values, one for each seed that was trained to the end.
-        n_sick: Seeds whose training was stopped.
+        n_diverged: Seeds whose training was stopped.
     """
 
     variant: str
     values: Mapping[str, tuple[float, ...]]
-    n_sick: int
+    n_diverged: int
 
     def mean(self, figure: str) -> float:
         """Return a figure's mean over the seeds; NaN without any."""
         values = self.values.get(figure, ())
         return statistics.fmean(values) if values else float("nan")
 
-    def spread(self, figure: str) -> float:
+    def std(self, figure: str) -> float:
         """Return a figure's standard deviation over the seeds; zero for fewer than two."""
         values = self.values.get(figure, ())
         return statistics.stdev(values) if len(values) > 1 else 0.0
@@ -148,12 +148,13 @@ def rows_of(outcomes: Sequence[Outcome]) -> list[Row]:
     rows = []
     for variant in dict.fromkeys(outcome.trial.variant for outcome in outcomes):
         mine = [outcome for outcome in outcomes if outcome.trial.variant == variant]
-        healthy = [outcome.figures for outcome in mine if not outcome.sick]
+        completed = [outcome.figures for outcome in mine if not outcome.diverged]
         values = {
-            name: tuple(figures[name] for figures in healthy if name in figures) for name in FIGURES
+            name: tuple(figures[name] for figures in completed if name in figures)
+            for name in FIGURES
         }
         found = {name: numbers for name, numbers in values.items() if numbers}
-        rows.append(Row(variant, found, n_sick=len(mine) - len(healthy)))
+        rows.append(Row(variant, found, n_diverged=len(mine) - len(completed)))
     return rows
 
 
@@ -170,7 +171,7 @@ def table_head(columns: Sequence[str]) -> list[str]:
 def table_cells(row: Row, columns: Sequence[str]) -> list[str]:
     """Return a variant's line in it: means over its seeds, ± their standard deviation."""
     done = max((len(values) for values in row.values.values()), default=0)
-    seeds = f"{done}, {row.n_sick} sick" if row.n_sick else f"{done}"
+    seeds = f"{done}, {row.n_diverged} diverged" if row.n_diverged else f"{done}"
     return [row.variant, seeds, *(_cell(row, name) for name in columns)]
 
 
@@ -208,4 +209,4 @@ def _cell(row: Row, figure: str) -> str:
         return "-"
     _, digits = FIGURES[figure]
     several = len(row.values[figure]) > 1
-    return f"{mean:.{digits}f}" + (f" ± {row.spread(figure):.{digits}f}" if several else "")
+    return f"{mean:.{digits}f}" + (f" ± {row.std(figure):.{digits}f}" if several else "")

@@ -1,4 +1,4 @@
-"""Stage 2's training data: lifted people in other bodies, before other cameras, badly detected.
+"""Synthetic pairs for the student: lifted people with other bodies, cameras and detection errors.
 
 Re-projecting what the generators lifted gives any number of 2D people whose 3D is known.
 """
@@ -19,7 +19,7 @@ from pose_lib.lifting.bones import (
     joints_of,
     mirrored_bones,
 )
-from pose_lib.lifting.lifter_input import LifterInput, proportions_of
+from pose_lib.lifting.lifter_input import LifterInput, log_length_ratios
 from pose_lib.lifting.networks import Generator
 from pose_lib.lifting.training.camera import projected, seen_from_elsewhere, turned
 from pose_lib.lifting.training.canonical_people import NormalizedPoses
@@ -34,7 +34,7 @@ _GROUPS = (
     ("hip_axis",),
     ("shoulder_axis",),
 )
-"""Kinds of bones whose lengths differ together between sources."""
+"""Kinds of bones whose lengths differ together between joint conventions."""
 
 _LEGS, _RIGHT_ARM, _LEFT_ARM = (
     [BONE_NAMES.index(name) for name in names]
@@ -71,8 +71,8 @@ class Corpus:
     ) -> Float[Tensor, "n 12 3"]:
         """Draw poses, some of them with the legs or an arm of somebody else.
 
-        Fifteen thousand people show few of all the poses that legs and arms can take together;
-        a lifter that learns these alone errs twice as much on others.
+        Part recombination: fifteen thousand people show few of the poses that legs and arms can
+        take together, and a student trained on these alone errs twice as much on others.
         """
         bones = self.draw(n, rng)
         for part, axis, share in (
@@ -109,7 +109,7 @@ def lift_corpus(people: NormalizedPoses, generator: Generator) -> Corpus:
 def join_corpora(parts: Sequence[Corpus]) -> Corpus:
     """Put corpora together so that each is shown equally often.
 
-    What generators disagree about stays in the corpus as variety.
+    Where generators disagree, the corpus keeps the variety.
     """
     bones = torch.cat([part.bones for part in parts])
     return Corpus(bones, torch.cat([part.weights / len(parts) for part in parts]))
@@ -123,33 +123,37 @@ def photograph(
     Returns:
         What is seen, and the true joints in trunk lengths, pelvis at the origin.
     """
-    source = _source_lengths(n, config, rng)
-    person = _spread_by_kind(n, config.person_log_std, rng)
-    bones = corpus.draw_mixed(n, config, rng) * (source * person)[..., None]
+    convention = _convention_lengths(n, config, rng)
+    person = _factors_by_kind(n, config.person_log_std, rng)
+    bones = corpus.draw_mixed(n, config, rng) * (convention * person)[..., None]
     joints = seen_from_elsewhere(_with_nose(joints_of(bones), config, rng), camera, rng)
 
     exact = projected(joints, camera, rng)
     box = (exact.amax(dim=1) - exact.amin(dim=1)).amax(dim=1)
     seen, confidence = report_people(exact, box, config.noise, rng)
 
-    told = (torch.rand(n, generator=rng) < config.conditioning_probability).float()
-    proportions = proportions_of(source, AVERAGE_LENGTHS) * told[:, None]
-    return LifterInput(seen, confidence, proportions, told), joints
+    conditioned = (torch.rand(n, generator=rng) < config.conditioning_probability).float()
+    ratios = log_length_ratios(convention, AVERAGE_LENGTHS) * conditioned[:, None]
+    return LifterInput(seen, confidence, ratios, conditioned), joints
 
 
-def _source_lengths(n: int, config: DistillConfig, rng: torch.Generator) -> Float[Tensor, "n 12"]:
+def _convention_lengths(
+    n: int, config: DistillConfig, rng: torch.Generator
+) -> Float[Tensor, "n 12"]:
     """Draw bone lengths around the average, as populations and detectors give them."""
-    spread = config.group_log_std * torch.randn(n, len(_GROUPS), generator=rng)
+    of_group = config.group_log_std * torch.randn(n, len(_GROUPS), generator=rng)
     by_kind = torch.zeros(n, len(KINDS))
     for group, kinds in enumerate(_GROUPS):
-        by_kind[:, [KINDS.index(kind) for kind in kinds]] = spread[:, [group]]
+        by_kind[:, [KINDS.index(kind) for kind in kinds]] = of_group[:, [group]]
     return (
-        AVERAGE_LENGTHS * by_kind[:, BONE_KIND].exp() * _spread_by_kind(n, config.bone_log_std, rng)
+        AVERAGE_LENGTHS
+        * by_kind[:, BONE_KIND].exp()
+        * _factors_by_kind(n, config.bone_log_std, rng)
     )
 
 
-def _spread_by_kind(n: int, spread: float, rng: torch.Generator) -> Float[Tensor, "n 12"]:
-    return (spread * torch.randn(n, len(KINDS), generator=rng)).exp()[:, BONE_KIND]
+def _factors_by_kind(n: int, log_std: float, rng: torch.Generator) -> Float[Tensor, "n 12"]:
+    return (log_std * torch.randn(n, len(KINDS), generator=rng)).exp()[:, BONE_KIND]
 
 
 def _with_nose(

@@ -13,14 +13,14 @@ import torch
 from jaxtyping import Float
 
 from pose_lib.config import config_table
-from pose_lib.errors import InputError, SickTrainingError
+from pose_lib.errors import InputError, TrainingDivergedError
 from pose_lib.lifting.lifter import Lifter
 from pose_lib.lifting.networks import Discriminator, Generator
 from pose_lib.lifting.training.canonical_people import NormalizedPoses, people_by_source
 from pose_lib.lifting.training.config import TrainConfig
-from pose_lib.lifting.training.distill import RefineStage
+from pose_lib.lifting.training.distill import DistillStage
 from pose_lib.lifting.training.gan import GanStage
-from pose_lib.lifting.training.gan_diagnostics import GanHealth, HealthReport
+from pose_lib.lifting.training.gan_diagnostics import DiagnosticsReport, GanDiagnostics
 from pose_lib.lifting.training.synthesis import Corpus, join_corpora, lift_corpus
 from pose_lib.lifting.training.tensor_state import Tensors, packed, seeded, unpacked
 from pose_lib.processes.host import usable_cores
@@ -31,15 +31,15 @@ class StepReport:
     """What one training step did.
 
     Attributes:
-        stage: ``gan 1``, ``gan 2``, ... then ``refine``.
+        stage: ``gan 1``, ``gan 2``, ... then ``distill``.
         step: Steps done so far, over all stages.
         stage_step: Steps of this stage.
         total_steps: Steps of all stages together.
         losses: By name. Of the GAN: ``generator_loss``, ``discriminator_loss``,
-            ``discriminator_accuracy``, ``flexion_loss``, ``relift_loss``; of refining:
-            ``joint_error`` and, after the best similarity, ``shape_error``, both in trunk lengths,
-            ``spread_loss``.
-        health: How the GAN is doing, at the steps where it was looked at.
+            ``discriminator_accuracy``, ``flexion_loss``, ``cycle_loss``; of
+            distillation: ``joint_error`` and the Procrustes-aligned ``pa_error``, both in trunk
+            lengths, and ``uncertainty_loss``.
+        diagnostics: Of the GAN, at the steps where it was checked.
     """
 
     stage: str
@@ -47,7 +47,7 @@ class StepReport:
     stage_step: int
     total_steps: int
     losses: dict[str, float]
-    health: HealthReport | None = None
+    diagnostics: DiagnosticsReport | None = None
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,13 @@ class Training:
             people: Those of each source, the largest first.
         """
         self.people, self.config = people, config
-        self._source_of = shared_out(config.gan.n_generators, [len(part) for part in people])
+        self._source_of = allocate_generators(
+            config.gan.n_generators, [len(part) for part in people]
+        )
         self._poses_digest = poses_digest
         self._finished: list[tuple[Generator, Discriminator]] = []
-        self._stage: GanStage | RefineStage = self._next_stage()
-        self._health = self._watch()
+        self._stage: GanStage | DistillStage = self._next_stage()
+        self._diagnostics = self._watch()
 
     @classmethod
     def start(
@@ -95,7 +97,7 @@ class Training:
             poses: ``BODY_15``; x, y in pixels and confidence. People with missing joints
                 ``(nan, nan, 0)`` are left out.
             counts: How many poses, in a row, are of each source; by default all are of one. A
-                large source has its own proportions measured and generators of its own.
+                large source has its own bone lengths measured and generators of its own.
 
         Raises:
             InputError: If too few people are complete and plausible.
@@ -137,7 +139,7 @@ class Training:
 
     @property
     def generators(self) -> list[Generator]:
-        """Stage 1's generators, the one in training last."""
+        """The GAN's generators, the one in training last."""
         current = [self._stage.generator] if isinstance(self._stage, GanStage) else []
         return [generator for generator, _ in self._finished] + current
 
@@ -151,8 +153,8 @@ class Training:
         """Train to the end, one step at a time.
 
         Raises:
-            SickTrainingError: If the GAN's health breaks a limit of the config, after the report
-                that shows it; or if a loss is no longer a number.
+            TrainingDivergedError: If the GAN's diagnostics break a limit of the config, after the
+                report that shows it; or if a loss is no longer finite.
         """
         for _, reports in self.stages():
             yield from reports
@@ -160,7 +162,7 @@ class Training:
     def stages(self) -> Iterator[tuple[str, Iterator[StepReport]]]:
         """Train to the end, stage by stage; return each one's name and its steps, to go through."""
         while self.step < self.total_steps:
-            self._stop_if_sick()
+            self._stop_if_diverged()
             if self._stage.step == self._stage.n_steps:
                 self._advance_stage()
             yield self._stage_name, self._stage_steps()
@@ -169,12 +171,12 @@ class Training:
         """Return the lifter as trained so far.
 
         Raises:
-            ValueError: If stage 2 has not begun.
+            ValueError: If distillation has not begun.
         """
-        if isinstance(self._stage, RefineStage):
+        if isinstance(self._stage, DistillStage):
             origin = {"config": deciding_settings(self.config), "people": self.n_people}
             return Lifter(self._stage.measured_regressor(), origin=origin)
-        raise ValueError("there is no lifter before the refine stage; train to the end first")
+        raise ValueError("there is no lifter before the distill stage; train to the end first")
 
     def checkpoint(self) -> Checkpoint:
         """Return the state between two steps."""
@@ -187,16 +189,16 @@ class Training:
             "stage_step": self._stage.step,
             "config": deciding_settings(self.config),
             "poses_digest": self._poses_digest,
-            "health": self._health.memory() if self._health else None,
+            "diagnostics": self._diagnostics.state() if self._diagnostics else None,
         }
         return Checkpoint(tensors, values)
 
     @property
     def _stage_name(self) -> str:
         is_gan = isinstance(self._stage, GanStage)
-        return f"gan {len(self._finished) + 1}" if is_gan else "refine"
+        return f"gan {len(self._finished) + 1}" if is_gan else "distill"
 
-    def _next_stage(self) -> GanStage | RefineStage:
+    def _next_stage(self) -> GanStage | DistillStage:
         config, number = self.config, len(self._finished)
         rng = seeded(config.seed, number)
         if number < config.gan.n_generators:
@@ -204,9 +206,9 @@ class Training:
             turn = self._source_of[:number].count(source)
             return GanStage(self.people[source], config.gan, config.camera, rng, number=turn)
         device = "cuda" if config.use_gpu and torch.cuda.is_available() else "cpu"
-        return RefineStage(
+        return DistillStage(
             self._corpus(),
-            config.refine,
+            config.distill,
             config.camera,
             rng,
             device=device,
@@ -225,36 +227,36 @@ class Training:
         assert isinstance(self._stage, GanStage)
         self._finished.append((self._stage.generator, self._stage.discriminator))
         self._stage = self._next_stage()
-        self._health = self._watch()
+        self._diagnostics = self._watch()
 
     def _stage_steps(self) -> Iterator[StepReport]:
         while self._stage.step < self._stage.n_steps:
-            with quick_products():
+            with bfloat16_products():
                 losses = self._stage.advance()
             self._stop_if_not_finite(losses)
-            health, done = self._look(losses), (self.step, self._stage.step, self.total_steps)
-            yield StepReport(self._stage_name, *done, losses, health)
-            self._stop_if_sick()
+            report, done = self._check(losses), (self.step, self._stage.step, self.total_steps)
+            yield StepReport(self._stage_name, *done, losses, report)
+            self._stop_if_diverged()
 
-    def _watch(self) -> GanHealth | None:
+    def _watch(self) -> GanDiagnostics | None:
         if isinstance(self._stage, GanStage):
-            return GanHealth(self._stage, self.config.health, seed=self.config.seed)
+            return GanDiagnostics(self._stage, self.config.diagnostics, seed=self.config.seed)
         return None
 
-    def _look(self, losses: dict[str, float]) -> HealthReport | None:
-        if self._health is None or not isinstance(self._stage, GanStage):
+    def _check(self, losses: dict[str, float]) -> DiagnosticsReport | None:
+        if self._diagnostics is None or not isinstance(self._stage, GanStage):
             return None
-        return self._health.after_step(self._stage, losses)
+        return self._diagnostics.after_step(self._stage, losses)
 
-    def _stop_if_sick(self) -> None:
-        if self._health and (reason := self._health.sick()):
-            raise SickTrainingError(f"stopped in {self._place}: {reason}")
+    def _stop_if_diverged(self) -> None:
+        if self._diagnostics and (reason := self._diagnostics.divergence()):
+            raise TrainingDivergedError(f"stopped in {self._place}: {reason}")
 
     def _stop_if_not_finite(self, losses: dict[str, float]) -> None:
         broken = [name for name, loss in losses.items() if not math.isfinite(loss)]
         if broken:
-            rate = "gan" if isinstance(self._stage, GanStage) else "refine"
-            raise SickTrainingError(
+            rate = "gan" if isinstance(self._stage, GanStage) else "distill"
+            raise TrainingDivergedError(
                 f"stopped in {self._place}: the {broken[0].replace('_', ' ')} is no longer a "
                 f"finite number; lower {rate}.learning_rate and train again",
                 hopeless=True,
@@ -276,12 +278,12 @@ class Training:
             self._stage.discriminator.load_state_dict(unpacked(f"discriminator{number}", tensors))
             self._advance_stage()
         self._stage.restore(values["stage_step"], unpacked("stage", tensors))
-        if self._health and values.get("health"):
-            self._health.restore(values["health"])
+        if self._diagnostics and values.get("diagnostics"):
+            self._diagnostics.restore(values["diagnostics"])
 
 
 @contextmanager
-def quick_products() -> Iterator[None]:
+def bfloat16_products() -> Iterator[None]:
     """Let products round to bfloat16 where the processor has it, which halves a training's time.
 
     Noise of that size does not hurt a training; lifting stays exact.
@@ -299,12 +301,12 @@ def use_one_thread() -> None:
 
     Products this small gain nothing from more, and where other processes need the cores too,
     torch's threads, which compute while they wait for each other, make training up to 70 times
-    slower. Stage 2 shares its people out to threads of its own, which do not.
+    slower. The student splits its batch over threads of its own, which do not.
     """
     torch.set_num_threads(1)
 
 
-def shared_out(n: int, sizes: Sequence[int]) -> list[int]:
+def allocate_generators(n: int, sizes: Sequence[int]) -> list[int]:
     """Share n generators out among sources by their sizes, at least one to each.
 
     Returns:
@@ -323,16 +325,16 @@ def shared_out(n: int, sizes: Sequence[int]) -> list[int]:
 
 
 def _digest(poses: Float[np.ndarray, "pose 15 3"], counts: Sequence[int]) -> str:
-    told = json.dumps([*counts]).encode() if len(counts) > 1 else b""
-    return hashlib.sha256(np.ascontiguousarray(poses).tobytes() + told).hexdigest()
+    split = json.dumps([*counts]).encode() if len(counts) > 1 else b""
+    return hashlib.sha256(np.ascontiguousarray(poses).tobytes() + split).hexdigest()
 
 
 def deciding_settings(config: TrainConfig) -> dict[str, Any]:
     """Return the settings that decide a result, as they come back from a file.
 
-    How health is judged is not among them, nor where to compute: a training may go on under other
+    Limits of the diagnostics are not among them, nor the device: a training may go on under other
     limits and on another machine.
     """
     table = dict(json.loads(json.dumps(config_table(config))))
-    del table["health"], table["use_gpu"]
+    del table["diagnostics"], table["use_gpu"]
     return table

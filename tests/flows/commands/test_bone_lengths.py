@@ -16,7 +16,7 @@ def test_measured_lengths_are_stored_with_a_copy_of_the_model(poselift, tmp_path
     assert table["lengths"]["spine"] == 0.6
     assert table["people"] == 2000
     assert table["certain"]
-    told = load_lifter(tmp_path / "told").for_source("MPII_16")
+    told = load_lifter(tmp_path / "told").for_joint_convention("MPII_16")
     assert told.proportions is not None
 
 

@@ -16,16 +16,16 @@ seeds = [0, 1]
 
 [base]
 gan = { n_generators = 1, steps = 6, batch = 16, width = 16 }
-refine = { steps = 6, batch = 16, width = 16 }
+distill = { steps = 6, batch = 16, width = 16 }
 
 [variants.ours]
 
 [variants."no flexion loss"]
 gan.flexion_weight = 0
 
-[variants.sick]
+[variants.diverged]
 gan.noise = 0.0
-health = { every = 2, begin = 0, patience = 2, min_depth_spread = 1 }
+diagnostics = { every = 2, begin = 0, patience = 2, min_depth_spread = 1 }
 """
 
 
@@ -44,8 +44,8 @@ def test_a_sweep_leaves_a_run_with_children_a_table_and_a_figure(
     assert first.status == 0, first.err
     rows = json.loads(first.out)
     assert [row["seed"] for row in rows] == [0, 0, 0, 1, 1, 1]
-    assert [bool(row["sick"]) for row in rows] == [False, False, True] * 2
-    assert all(row["pa_mpjpe"] > 0 for row in rows if not row["sick"])
+    assert [bool(row["diverged"]) for row in rows] == [False, False, True] * 2
+    assert all(row["pa_mpjpe"] > 0 for row in rows if not row["diverged"])
 
     again = poselift(*told, "--out", "results")
     assert json.loads(again.out) == rows  # seconds, too: nothing was trained again
@@ -58,7 +58,7 @@ def test_a_sweep_leaves_a_run_with_children_a_table_and_a_figure(
     assert [float(row["pa_mpjpe"] or 0) for row in table] == [
         row.get("pa_mpjpe", 0) for row in rows
     ]
-    assert "| sick | 0, 2 sick |" in _page_of(parent.data.tags["prefect.flow_run_id"])
+    assert "| diverged | 0, 2 diverged |" in _page_of(parent.data.tags["prefect.flow_run_id"])
 
 
 def test_a_variant_added_later_joins_the_others(api, poselift, workspace, sweep_file):
@@ -67,7 +67,7 @@ def test_a_variant_added_later_joins_the_others(api, poselift, workspace, sweep_
     _, before = _runs(workspace, sweep_file.stem)
     sweep_file.write_text(SWEEP + "\n[variants.later]\ngan.r1_weight = 0.02\n")
     rows = json.loads(poselift(*told).out)
-    assert [row["variant"] for row in rows] == ["ours", "no flexion loss", "sick", "later"]
+    assert [row["variant"] for row in rows] == ["ours", "no flexion loss", "diverged", "later"]
     _, after = _runs(workspace, sweep_file.stem)
     finished = {run.info.run_id for run in before if run.info.status == "FINISHED"}
     now_finished = {run.info.run_id for run in after if run.info.status == "FINISHED"}

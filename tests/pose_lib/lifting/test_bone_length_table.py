@@ -10,8 +10,8 @@ from pose_lib.lifting.bone_length_table import (
     BoneLengthTable,
     as_plain,
     from_plain,
-    measure_source,
-    measure_sources,
+    measure_bone_length_table,
+    measure_bone_length_tables,
     with_tables,
 )
 from pose_lib.lifting.bones import KINDS, SPINE_LENGTH
@@ -29,7 +29,7 @@ def chance():
 
 @pytest.fixture(scope="module")
 def measured(poses):
-    return measure_source("made_16", poses, "made people", np.random.default_rng(0))
+    return measure_bone_length_table("made_16", poses, "made people", np.random.default_rng(0))
 
 
 def table_of(name, *, error=0.01, thigh=LENGTHS["thigh"]):
@@ -48,14 +48,14 @@ def test_the_lengths_are_those_that_the_people_were_made_with(measured):
 def test_sixteen_times_as_many_people_are_about_four_times_as_sure(chance):
     rng = torch.Generator().manual_seed(2)
     few, many = (photographed(walking_bones(n, rng), rng) for n in (200, 3200))
-    errors = [measure_source("made", poses, "", chance).error for poses in (few, many)]
+    errors = [measure_bone_length_table("made", poses, "", chance).error for poses in (few, many)]
     assert 2 < errors[0] / errors[1] < 8
 
 
 def test_the_interval_holds_the_lengths_of_most_other_samples(chance):
     rng = torch.Generator().manual_seed(3)
     parts = np.split(photographed(walking_bones(600, rng), rng), 2)
-    tables = [measure_source("made", part, "", chance) for part in parts]
+    tables = [measure_bone_length_table("made", part, "", chance) for part in parts]
     apart = np.log(tables[0].lengths) - np.log(tables[1].lengths)
     allowed = 1.5 * (tables[0].interval[:, 1] / tables[0].interval[:, 0] - 1) / 2
     assert np.mean(np.abs(apart) <= allowed + 1e-6) > 0.8
@@ -64,7 +64,7 @@ def test_the_interval_holds_the_lengths_of_most_other_samples(chance):
 def test_bones_that_few_show_are_unknown_and_the_others_are_measured(poses, chance):
     legless = poses.copy()
     legless[30:, BODY_15.indices(("left_knee", "right_knee"))] = MISSING
-    table = measure_source("upper", legless, "", chance)
+    table = measure_bone_length_table("upper", legless, "", chance)
     assert table.unknown == ("thigh", "shin")
     assert table.sightings[KINDS.index("thigh")] == 30
     assert np.isfinite(table.lengths[KINDS.index("forearm")])
@@ -75,7 +75,7 @@ def test_bones_that_few_show_are_unknown_and_the_others_are_measured(poses, chan
 def test_without_a_spine_nothing_is_known(poses, chance):
     floating = poses.copy()
     floating[:, BODY_15.index("pelvis")] = MISSING
-    assert measure_source("floating", floating, "", chance).unknown == KINDS
+    assert measure_bone_length_table("floating", floating, "", chance).unknown == KINDS
 
 
 def test_a_table_comes_back_from_plain_values(measured):
@@ -97,25 +97,29 @@ def test_each_source_is_measured_by_itself(poses, chance):
     for side in ("left", "right"):
         knee, ankle = BODY_15.indices((f"{side}_knee", f"{side}_ankle"))
         longer[:, ankle, :2] += 0.5 * (poses[:, ankle, :2] - poses[:, knee, :2])
-    one, other = measure_sources({"one": poses, "other": longer}, "", chance)
+    one, other = measure_bone_length_tables({"one": poses, "other": longer}, "", chance)
     shin = KINDS.index("shin")
     assert other.lengths[shin] / one.lengths[shin] == pytest.approx(1.5, rel=0.1)
 
 
 def test_a_lifter_is_told_what_it_knows_of_a_source(poses):
     table = table_of("mpii_16", thigh=0.6)
-    lifter = Lifter(Regressor(TABLE, 32, torch.Generator().manual_seed(0)), sources=(table,))
-    told = lifter.for_source("MPII_16")
-    assert told.proportions is not None
-    assert told.proportions.max() == pytest.approx(np.log(0.6 / LENGTHS["thigh"]), rel=1e-3)
+    lifter = Lifter(
+        Regressor(TABLE, 32, torch.Generator().manual_seed(0)), bone_length_tables=(table,)
+    )
+    told = lifter.for_joint_convention("MPII_16")
+    assert told.bone_length_ratios is not None
+    assert told.bone_length_ratios.max() == pytest.approx(np.log(0.6 / LENGTHS["thigh"]), rel=1e-3)
     assert not np.array_equal(told.lift(poses).poses3d, lifter.lift(poses).poses3d)
 
 
 def test_a_lifter_is_told_neither_of_other_sources_nor_uncertain_lengths():
     tables = (table_of("mpii_16"), table_of("coco_18", error=1.1 * LARGEST_ERROR))
-    lifter = Lifter(Regressor(TABLE, 32, torch.Generator().manual_seed(0)), sources=tables)
-    assert lifter.for_source("BODY_25") is lifter
-    assert lifter.for_source("COCO_18") is lifter
+    lifter = Lifter(
+        Regressor(TABLE, 32, torch.Generator().manual_seed(0)), bone_length_tables=tables
+    )
+    assert lifter.for_joint_convention("BODY_25") is lifter
+    assert lifter.for_joint_convention("COCO_18") is lifter
 
 
 def test_a_table_of_another_length_is_refused():

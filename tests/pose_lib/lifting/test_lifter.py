@@ -29,8 +29,8 @@ def test_lifting_the_mirror_image_gives_the_mirrored_pose(lifter, holes):
 
 def test_a_joint_and_its_mirror_image_are_equally_uncertain(lifter, holes):
     mirrored = holes[:, BODY_15.mirror] * MIRROR_X
-    twice = lifter.lift(mirrored).spread[:, BODY_15.mirror]
-    np.testing.assert_allclose(twice, lifter.lift(holes).spread, rtol=1e-5)
+    twice = lifter.lift(mirrored).uncertainty[:, BODY_15.mirror]
+    np.testing.assert_allclose(twice, lifter.lift(holes).uncertainty, rtol=1e-5)
 
 
 def test_where_a_person_stands_and_how_large_they_are_does_not_matter(lifter, holes):
@@ -84,10 +84,10 @@ def test_nobody_lifts_to_nobody(lifter):
 
 def test_a_lifter_learns_its_source_s_proportions_from_2d(lifter, poses):
     adapted = lifter.adapted(poses)
-    assert adapted.proportions is not None
-    assert adapted.proportions.abs().max() < 0.15  # the poses were made with this very table
+    assert adapted.bone_length_ratios is not None
+    assert adapted.bone_length_ratios.abs().max() < 0.15  # the poses were made with this very table
     assert not np.array_equal(adapted.lift(poses).poses3d, lifter.lift(poses).poses3d)
-    assert lifter.proportions is None
+    assert lifter.bone_length_ratios is None
 
 
 def test_too_few_people_tell_no_proportions(lifter, poses):
@@ -114,5 +114,5 @@ def test_as_many_true_joints_lie_within_the_spread_as_it_says(shared, noisy):
     distance = np.linalg.norm(lifted.poses3d - truth.joints3d / scale[:, None, None], axis=-1)
     movable = np.arange(15) != BODY_15.index("pelvis")  # which is never wrong
     for share in (0.5, 0.8, 0.95):
-        inside = (distance <= lifter.radius(share) * lifted.spread)[:, movable].mean()
+        inside = (distance <= lifter.radius(share) * lifted.uncertainty)[:, movable].mean()
         assert abs(inside - share) < 0.1

@@ -81,6 +81,6 @@ def test_every_figure_and_the_page_show_the_error_to_expect():
     beside = person_figure(lambda _: RED, people, lifted, 0)
     sheet = overview_figure(lambda _: RED, people, lifted["mine"], everybody)
     for figure in (alone, beside, sheet):
-        assert "halo: error to expect" in words(figure)
+        assert "disc: expected joint error" in words(figure)
     page = viewer_page(lambda _: RED, people, lifted["mine"], everybody)
-    assert page.count('"halos":[0.') == 2
+    assert page.count('"uncertainty":[0.') == 2

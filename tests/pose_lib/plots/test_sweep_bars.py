@@ -20,8 +20,8 @@ def test_each_variant_has_its_mean_as_bar_and_its_seeds_as_points():
     assert points == [[40.0, 42.0], [50.0], []]
     assert [label.get_text() for label in axes.get_yticklabels()] == [
         "ours",
-        "worse (1 sick)",
-        "stopped (2 sick)",
+        "worse (1 diverged)",
+        "stopped (2 diverged)",
     ]
 
 

@@ -114,7 +114,7 @@ def test_a_full_disk_leaves_the_earlier_checkpoints(tmp_path, monkeypatch):
 def test_a_training_goes_on_from_its_stored_checkpoint(tmp_path):
     config = TrainConfig(
         gan=GanConfig(n_generators=1, steps=3, batch=8, width=8),
-        refine=DistillConfig(steps=3, batch=8, width=8),
+        distill=DistillConfig(steps=3, batch=8, width=8),
     )
     angles = np.random.default_rng(0).uniform(0, 2 * np.pi, (150, 12))
     bones = np.stack([np.cos(angles), np.sin(angles)], axis=-1).astype(np.float32)

@@ -47,14 +47,14 @@ def test_half_precision_changes_little_and_halves_the_file(lifter, tmp_path):
 
 def test_what_a_lifter_knows_of_sources_comes_back(lifter, tmp_path):
     table = BoneLengthTable("mpii_16", (0.6,) * 8, (0.01,) * 8, (9,) * 8, 9, "nobody")
-    save_lifter(replace(lifter, sources=(table,)), tmp_path)
-    assert load_lifter(tmp_path).sources == (table,)
+    save_lifter(replace(lifter, bone_length_tables=(table,)), tmp_path)
+    assert load_lifter(tmp_path).bone_length_tables == (table,)
 
 
 def test_a_lifter_stored_before_there_were_sources_knows_of_none(lifter, tmp_path):
     save_lifter(lifter, tmp_path)
     change_description(tmp_path, lambda description: description.pop("sources"))
-    assert load_lifter(tmp_path).sources == ()
+    assert load_lifter(tmp_path).bone_length_tables == ()
 
 
 @pytest.mark.parametrize("sources", [["mpii_16"], {"mpii_16": {}}, {"mpii_16": {"lengths": 5}}])

@@ -22,8 +22,8 @@ def lifted_people(n_people):
     poses[-1] = np.nan
     filled = np.zeros((n_people, 15), bool)
     filled[:-1, BODY_15.index("right_wrist")] = True
-    spread = np.linspace(0.05, 0.2, 15 * n_people, dtype=np.float32).reshape(n_people, 15)
-    return LiftedPoses(poses, filled, ("",) * (n_people - 1) + ("too few joints",), spread)
+    uncertainty = np.linspace(0.05, 0.2, 15 * n_people, dtype=np.float32).reshape(n_people, 15)
+    return LiftedPoses(poses, filled, ("",) * (n_people - 1) + ("too few joints",), uncertainty)
 
 
 def test_lifted_people_come_back_the_same(tmp_path):
@@ -33,7 +33,7 @@ def test_lifted_people_come_back_the_same(tmp_path):
     back = read_lifted_poses(tmp_path / "poses3d.npz")
     np.testing.assert_array_equal(back.poses3d, lifted.poses3d)
     np.testing.assert_array_equal(back.filled, lifted.filled)
-    np.testing.assert_array_equal(back.spread, lifted.spread)
+    np.testing.assert_array_equal(back.uncertainty, lifted.uncertainty)
     assert back.refused == lifted.refused
 
 

@@ -15,7 +15,7 @@ SHIPPED = sorted((Path(__file__).parents[4] / "deployments" / "sweeps").glob("*.
 OUTCOMES = [
     Outcome(Trial("a | b", TrainConfig(seed=0)), {"pa_mpjpe": 40.04, "auc": 0.5}),
     Outcome(Trial("a | b", TrainConfig(seed=1)), {"pa_mpjpe": 42.04, "auc": 0.5}),
-    Outcome(Trial("flat", TrainConfig(seed=0)), {}, sick="poses come out flat, all of them"),
+    Outcome(Trial("flat", TrainConfig(seed=0)), {}, diverged="poses come out flat, all of them"),
 ]
 
 
@@ -48,11 +48,11 @@ def test_the_csv_has_every_trial_and_reads_back():
         ("flat", "0"),
     ]
     assert float(rows[0]["pa_mpjpe"]) == 40.04
-    assert (rows[2]["pa_mpjpe"], rows[2]["sick"]) == ("", "poses come out flat, all of them")
+    assert (rows[2]["pa_mpjpe"], rows[2]["diverged"]) == ("", "poses come out flat, all of them")
 
 
 def test_the_markdown_has_means_and_spreads_by_variant():
     lines = sweep_markdown(OUTCOMES).splitlines()
     assert lines[0] == "| variant | seeds | PA-MPJPE, mm | AUC |"
     assert lines[2] == r"| a \| b | 2 | 41.0 ± 1.4 | 0.500 ± 0.000 |"
-    assert lines[3] == "| flat | 0, 1 sick | - | - |"
+    assert lines[3] == "| flat | 0, 1 diverged | - | - |"

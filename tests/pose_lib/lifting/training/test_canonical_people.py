@@ -5,7 +5,7 @@ import torch
 from pose_lib.errors import InputError
 from pose_lib.lifting.bones import bone_indices
 from pose_lib.lifting.training.canonical_people import (
-    FEWEST_OF_A_SOURCE,
+    MIN_PEOPLE_OF_A_SOURCE,
     canonical_people,
     facing_weights,
     people_by_source,
@@ -64,7 +64,7 @@ def test_a_large_source_is_freed_of_its_own_proportions(poses):
 
 
 def test_a_small_source_joins_the_largest(poses):
-    many, few = np.tile(poses, (4, 1, 1)), poses[: FEWEST_OF_A_SOURCE // 10]
+    many, few = np.tile(poses, (4, 1, 1)), poses[: MIN_PEOPLE_OF_A_SOURCE // 10]
     people = people_by_source(np.concatenate([few, many]), [len(few), len(many)], most=2)
     assert len(people) == 1
     assert len(people[0]) + people[0].n_implausible == len(few) + len(many)

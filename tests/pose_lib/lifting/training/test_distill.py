@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from pose_lib.lifting.lifter_input import LifterInput
 from pose_lib.lifting.training import distill
-from pose_lib.lifting.training.distill import RefineStage
+from pose_lib.lifting.training.distill import DistillStage
 from pose_lib.lifting.training.synthesis import Corpus, photograph
 from pose_lib.lifting.training.tensor_state import seeded
 
@@ -17,9 +17,9 @@ def some_corpus(rng):
     return Corpus(bones, torch.full((50,), 1 / 50))
 
 
-def begun(rng, device="cpu", config=TINY.refine, n_threads=1):
+def begun(rng, device="cpu", config=TINY.distill, n_threads=1):
     corpus = some_corpus(rng)
-    return RefineStage(corpus, config, TINY.camera, rng, device=device, n_threads=n_threads)
+    return DistillStage(corpus, config, TINY.camera, rng, device=device, n_threads=n_threads)
 
 
 def test_all_that_learns_lies_on_the_device(rng, monkeypatch):
@@ -27,23 +27,23 @@ def test_all_that_learns_lies_on_the_device(rng, monkeypatch):
     monkeypatch.setattr(torch.Tensor, "item", lambda _: 1.0)
     stage = begun(rng, device="meta")
     for _ in range(2):
-        assert set(stage.advance()) == {"joint_error", "shape_error", "spread_loss"}
+        assert set(stage.advance()) == {"joint_error", "pa_error", "uncertainty_loss"}
     assert {weight.device.type for weight in stage.regressor.parameters()} == {"meta"}
 
 
 @pytest.mark.parametrize("batch", [64, 2049])
 def test_how_many_threads_learn_changes_nothing(batch):
-    config = replace(TINY.refine, batch=batch)
-    alone, shared_out = (
+    config = replace(TINY.distill, batch=batch)
+    alone, side_by_side = (
         begun(torch.Generator().manual_seed(5), config=config, n_threads=n) for n in (1, 3)
     )
-    assert [alone.advance() for _ in range(3)] == [shared_out.advance() for _ in range(3)]
-    assert all(map(torch.equal, alone.regressor.parameters(), shared_out.regressor.parameters()))
+    assert [alone.advance() for _ in range(3)] == [side_by_side.advance() for _ in range(3)]
+    assert all(map(torch.equal, alone.regressor.parameters(), side_by_side.regressor.parameters()))
 
 
 def test_parts_of_a_step_teach_what_the_whole_does(monkeypatch):
     twins, joints = photograph(
-        some_corpus(seeded(0, 1)), 32, TINY.refine, TINY.camera, seeded(0, 0)
+        some_corpus(seeded(0, 1)), 32, TINY.distill, TINY.camera, seeded(0, 0)
     )
 
     def photographed(_corpus, n, *_):
@@ -51,7 +51,7 @@ def test_parts_of_a_step_teach_what_the_whole_does(monkeypatch):
         return LifterInput(*again), torch.cat([joints] * (n // 32))
 
     monkeypatch.setattr(distill, "photograph", photographed)
-    config = replace(TINY.refine, batch=64)
+    config = replace(TINY.distill, batch=64)
     whole, parts = (begun(torch.Generator().manual_seed(5), config=config) for _ in range(2))
     parts._sizes = [32, 32]
     assert whole.advance() == pytest.approx(parts.advance(), rel=1e-4)
@@ -59,6 +59,6 @@ def test_parts_of_a_step_teach_what_the_whole_does(monkeypatch):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
 
 
-def test_the_shape_s_error_is_part_of_the_joints_one(rng):
+def test_the_procrustes_aligned_error_is_below_the_joint_error(rng):
     losses = begun(rng).advance()
-    assert 0 < losses["shape_error"] < losses["joint_error"]
+    assert 0 < losses["pa_error"] < losses["joint_error"]

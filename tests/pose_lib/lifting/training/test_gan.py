@@ -9,7 +9,7 @@ from pose_lib.lifting.bones import LEGS, UPPER_BODY, bone_indices, depth_bound
 from pose_lib.lifting.networks import Discriminator, Generator
 from pose_lib.lifting.training.canonical_people import canonical_people
 from pose_lib.lifting.training.config import CameraConfig, GanConfig
-from pose_lib.lifting.training.gan import GanStage, flexion_loss, new_view, relift_loss
+from pose_lib.lifting.training.gan import GanStage, cycle_loss, flexion_loss, new_view
 
 FRONT_TO_BACK = torch.tensor([1.0, 1.0, -1.0])
 
@@ -70,8 +70,8 @@ def test_a_new_view_of_an_upright_person_is_a_canonical_person(rng):
 
 def test_relifting_the_pose_itself_costs_nothing(rng):
     depth = torch.randn(5, 12, generator=rng)
-    assert relift_loss(depth, depth).item() == 0
-    assert relift_loss(0 * depth, depth).item() > 0
+    assert cycle_loss(depth, depth).item() == 0
+    assert cycle_loss(0 * depth, depth).item() > 0
 
 
 def test_training_teaches_the_generator_which_way_joints_bend(poses, rng):

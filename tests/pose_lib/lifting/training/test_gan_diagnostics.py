@@ -9,18 +9,18 @@ import torch
 from made_people import TINY, walking_bones
 
 from pose_lib.config import build_config
-from pose_lib.errors import SickTrainingError
+from pose_lib.errors import TrainingDivergedError
 from pose_lib.lifting.training.config import DEMO, DiagnosticsConfig, GanConfig, TrainConfig
 from pose_lib.lifting.training.gan_diagnostics import (
-    HealthReport,
+    DiagnosticsReport,
+    divergence,
     facing_distance,
     mirror_share,
-    sickness,
 )
 from pose_lib.lifting.training.train import Training, deciding_settings
 
 FRONT_TO_BACK = torch.tensor([1.0, 1.0, -1.0])
-WELL = HealthReport(
+WELL = DiagnosticsReport(
     step=400,
     discriminator_accuracy=0.62,
     depth_spread=0.55,
@@ -33,7 +33,7 @@ EAGER = DiagnosticsConfig(every=2, people=64, begin=0, patience=2)
 
 
 def watched(**changes):
-    return dataclasses.replace(TINY, health=dataclasses.replace(EAGER, **changes))
+    return dataclasses.replace(TINY, diagnostics=dataclasses.replace(EAGER, **changes))
 
 
 def reports_of(poses, config):
@@ -65,22 +65,24 @@ def test_the_same_people_in_another_order_face_the_same_ways(rng):
 )
 def test_each_sickness_is_named_with_its_limit(changes, setting):
     sick = dataclasses.replace(WELL, **changes)
-    assert setting in sickness([sick] * 3, DiagnosticsConfig())
-    assert sickness([WELL] * 3, DiagnosticsConfig()) == ""
+    assert setting in divergence([sick] * 3, DiagnosticsConfig())
+    assert divergence([WELL] * 3, DiagnosticsConfig()) == ""
 
 
 def test_a_sickness_counts_when_it_lasts_and_not_before_the_limits_apply():
     sick = dataclasses.replace(WELL, mirror_share=0.6)
     config = DiagnosticsConfig()
-    assert sickness([sick, WELL, sick], config) == ""
-    assert sickness([sick, sick], config) == ""
-    assert sickness([dataclasses.replace(sick, step=config.begin - 1)] * 3, config) == ""
-    assert sickness([sick] * 3, dataclasses.replace(config, stop=False)) == ""
+    assert divergence([sick, WELL, sick], config) == ""
+    assert divergence([sick, sick], config) == ""
+    assert divergence([dataclasses.replace(sick, step=config.begin - 1)] * 3, config) == ""
+    assert divergence([sick] * 3, dataclasses.replace(config, stop=False)) == ""
 
 
 def test_the_gan_is_looked_at_regularly_and_at_its_end(poses):
     looked = [
-        report.step for report in reports_of(poses, watched(every=4, stop=False)) if report.health
+        report.step
+        for report in reports_of(poses, watched(every=4, stop=False))
+        if report.diagnostics
     ]
     assert looked == [4, 6, 10, 12]  # of two generators with six steps each
 
@@ -92,21 +94,21 @@ def test_looking_changes_no_loss(poses):
 
 
 def test_a_sick_training_ends_with_one_line_that_says_where_and_why(poses):
-    with pytest.raises(SickTrainingError) as caught:
+    with pytest.raises(TrainingDivergedError) as caught:
         reports_of(poses, watched(min_depth_spread=1.0))
     message = str(caught.value)
     assert "gan 1 at step 4 of 6" in message
-    assert "health.min_depth_spread is 1" in message
+    assert "diagnostics.min_depth_spread is 1" in message
     assert "\n" not in message
     assert not caught.value.hopeless
 
 
 def test_a_sick_training_stays_sick_until_its_limits_change(poses):
     training = Training.start(poses, watched(min_depth_spread=1.0))
-    with pytest.raises(SickTrainingError) as first:
+    with pytest.raises(TrainingDivergedError) as first:
         list(training.steps())
     checkpoint = training.checkpoint()
-    with pytest.raises(SickTrainingError) as again:
+    with pytest.raises(TrainingDivergedError) as again:
         next(Training.restore(poses, watched(min_depth_spread=1.0), checkpoint).steps())
     assert str(again.value) == str(first.value)
     rest = list(Training.restore(poses, watched(stop=False), checkpoint).steps())
@@ -114,7 +116,7 @@ def test_a_sick_training_stays_sick_until_its_limits_change(poses):
 
 
 @pytest.mark.parametrize("stop", range(1, 13))
-def test_a_resumed_training_reports_the_same_health(poses, stop):
+def test_a_resumed_training_reports_the_same_diagnostics(poses, stop):
     config = watched(stop=False)
     uninterrupted = reports_of(poses, config)
     halted = Training.start(poses, config)
@@ -130,7 +132,7 @@ def test_a_resumed_training_reports_the_same_health(poses, stop):
 def test_losses_that_are_no_numbers_end_a_training_for_good(poses):
     explosive = dataclasses.replace(TINY.gan, learning_rate=1e30, steps=40)
     with pytest.raises(
-        SickTrainingError, match=r"gan 1 at step .* lower gan.learning_rate"
+        TrainingDivergedError, match=r"gan 1 at step .* lower gan.learning_rate"
     ) as caught:
         reports_of(poses, dataclasses.replace(TINY, gan=explosive))
     assert caught.value.hopeless
@@ -139,13 +141,13 @@ def test_losses_that_are_no_numbers_end_a_training_for_good(poses):
 def test_a_generator_that_hardly_learns_is_caught_as_flat(poses):
     gan = GanConfig(n_generators=1, steps=12, batch=16, width=16, learning_rate=1e-9)
     defaults = dataclasses.replace(DiagnosticsConfig(), every=4, begin=0, people=64)
-    with pytest.raises(SickTrainingError, match="flat or all alike"):
-        reports_of(poses, dataclasses.replace(TINY, gan=gan, health=defaults))
+    with pytest.raises(TrainingDivergedError, match="flat or all alike"):
+        reports_of(poses, dataclasses.replace(TINY, gan=gan, diagnostics=defaults))
 
 
-def test_settings_without_a_word_of_health_are_as_good_as_before():
-    assert build_config({"gan": {"steps": 5}}, TrainConfig, where="old.toml").health.stop
-    relaxed = dataclasses.replace(DEMO, health=DiagnosticsConfig(stop=False))
+def test_settings_without_a_word_of_diagnostics_are_as_good_as_before():
+    assert build_config({"gan": {"steps": 5}}, TrainConfig, where="old.toml").diagnostics.stop
+    relaxed = dataclasses.replace(DEMO, diagnostics=DiagnosticsConfig(stop=False))
     assert deciding_settings(relaxed) == deciding_settings(DEMO)
 
 

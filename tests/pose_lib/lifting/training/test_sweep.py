@@ -18,11 +18,11 @@ from pose_lib.lifting.training.sweep import (
 
 TABLE = {
     "seeds": [3, 4],
-    "base": {"gan": {"steps": 7}, "refine": {"noise": {"outlier_probability": 0.0}}},
+    "base": {"gan": {"steps": 7}, "distill": {"noise": {"outlier_probability": 0.0}}},
     "variants": {
         "ours": {},
         "no flexion": {"gan": {"flexion_weight": 0}},
-        "more noise": {"refine": {"noise": {"max_jitter": 0.1}}},
+        "more noise": {"distill": {"noise": {"max_jitter": 0.1}}},
     },
 }
 
@@ -32,7 +32,7 @@ def test_a_variant_is_the_base_but_for_what_it_changes():
     assert variants["no flexion"].gan.flexion_weight == 0
     assert variants["ours"].gan.flexion_weight == TrainConfig().gan.flexion_weight
     assert {config.gan.steps for config in variants.values()} == {7}
-    noise = variants["more noise"].refine.noise
+    noise = variants["more noise"].distill.noise
     assert (noise.outlier_probability, noise.max_jitter) == (0.0, 0.1)
 
 
@@ -80,15 +80,15 @@ def outcomes():
         Outcome(ours[0], {"pa_mpjpe": 40.0, "seconds": 9.0}),
         Outcome(worse[0], {"pa_mpjpe": 50.0, "seconds": 8.0}),
         Outcome(ours[1], {"pa_mpjpe": 42.0, "seconds": 11.0}),
-        Outcome(worse[1], {}, sick="mirrored"),
+        Outcome(worse[1], {}, diverged="mirrored"),
     ]
 
 
 def test_a_row_has_the_mean_and_spread_of_the_seeds_that_were_not_stopped():
     ours, worse = rows_of(outcomes())
-    assert (ours.variant, ours.mean("pa_mpjpe"), ours.n_sick) == ("ours", 41.0, 0)
-    assert ours.spread("pa_mpjpe") == pytest.approx(math.sqrt(2))
-    assert (worse.mean("pa_mpjpe"), worse.spread("pa_mpjpe"), worse.n_sick) == (50.0, 0.0, 1)
+    assert (ours.variant, ours.mean("pa_mpjpe"), ours.n_diverged) == ("ours", 41.0, 0)
+    assert ours.std("pa_mpjpe") == pytest.approx(math.sqrt(2))
+    assert (worse.mean("pa_mpjpe"), worse.std("pa_mpjpe"), worse.n_diverged) == (50.0, 0.0, 1)
     assert math.isnan(worse.mean("auc"))
 
 

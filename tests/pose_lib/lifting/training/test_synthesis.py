@@ -60,10 +60,10 @@ def test_some_joints_are_missing_and_most_are_not(corpus, rng):
 
 def test_proportions_are_told_for_some_and_zero_for_the_others(corpus, rng):
     seen, _ = photographs(corpus, rng)
-    told = seen.told > 0
+    told = seen.conditioned > 0
     assert 0.4 < told.float().mean() < 0.8
-    assert not seen.proportions[~told].any()
-    assert seen.proportions[told].abs().mean() > 0.02
+    assert not seen.bone_length_ratios[~told].any()
+    assert seen.bone_length_ratios[told].abs().mean() > 0.02
 
 
 def test_the_same_seed_makes_the_same_people(corpus):
@@ -75,7 +75,7 @@ def test_the_same_seed_makes_the_same_people(corpus):
 def test_what_is_not_seen_cannot_matter(corpus, rng):
     seen, _ = photographs(corpus, rng, incomplete_probability=1.0)
     elsewhere = torch.where(seen.visible[..., None], seen.joints, 1e4)
-    moved = type(seen)(elsewhere, seen.confidence, seen.proportions, seen.told)
+    moved = type(seen)(elsewhere, seen.confidence, seen.bone_length_ratios, seen.conditioned)
     shown = [
         features(normalized(view, AVERAGE_LENGTHS)[0], AVERAGE_LENGTHS) for view in (seen, moved)
     ]

@@ -6,9 +6,9 @@ import pytest
 import torch
 from made_people import TINY
 
-from pose_lib.errors import InputError, SickTrainingError
+from pose_lib.errors import InputError, TrainingDivergedError
 from pose_lib.lifting.training.config import DistillConfig, GanConfig, TrainConfig
-from pose_lib.lifting.training.train import Training, shared_out
+from pose_lib.lifting.training.train import Training, allocate_generators
 
 
 def trained(poses, config=TINY):
@@ -20,15 +20,15 @@ def test_reports_count_the_steps_of_all_stages(poses):
     _, reports = trained(poses)
     assert [report.step for report in reports] == list(range(1, TINY.total_steps + 1))
     stages = [stage for stage, _ in itertools.groupby(report.stage for report in reports)]
-    assert stages == ["gan 1", "gan 2", "refine"]
+    assert stages == ["gan 1", "gan 2", "distill"]
     assert {report.total_steps for report in reports} == {18}
 
 
 def test_every_gan_step_reports_both_losses_and_the_accuracy(poses):
     _, reports = trained(poses)
     wanted = {"generator_loss", "discriminator_loss", "discriminator_accuracy"}
-    assert all(wanted <= set(report.losses) for report in reports if report.stage != "refine")
-    assert set(reports[-1].losses) == {"joint_error", "shape_error", "spread_loss"}
+    assert all(wanted <= set(report.losses) for report in reports if report.stage != "distill")
+    assert set(reports[-1].losses) == {"joint_error", "pa_error", "uncertainty_loss"}
 
 
 def test_a_seed_decides_everything(poses):
@@ -86,11 +86,11 @@ def test_a_checkpoint_of_another_training_is_refused(poses):
 
 
 def test_sources_share_the_generators_by_their_sizes_and_each_has_one():
-    assert shared_out(6, [15_000, 14_000]) == [0, 0, 0, 1, 1, 1]
-    assert shared_out(6, [15_000, 1_000]) == [0, 0, 0, 0, 0, 1]
-    assert shared_out(2, [5, 5]) == [0, 1]
+    assert allocate_generators(6, [15_000, 14_000]) == [0, 0, 0, 1, 1, 1]
+    assert allocate_generators(6, [15_000, 1_000]) == [0, 0, 0, 0, 0, 1]
+    assert allocate_generators(2, [5, 5]) == [0, 1]
     with pytest.raises(ValueError, match="too few"):
-        shared_out(1, [5, 5])
+        allocate_generators(1, [5, 5])
 
 
 def test_two_large_sources_train_to_a_lifter_and_resume_as_if_never_stopped(poses):
@@ -125,7 +125,7 @@ def test_a_lifter_stays_as_it_was_when_training_goes_on(poses):
 def test_refining_brings_joints_nearer(poses):
     config = TrainConfig(
         gan=GanConfig(n_generators=1, steps=2, batch=16, width=8),
-        refine=DistillConfig(steps=300, batch=64, width=64),
+        distill=DistillConfig(steps=300, batch=64, width=64),
     )
     errors = [report.losses["joint_error"] for report in trained(poses, config)[1][2:]]
     assert np.mean(errors[-10:]) < 0.85 * np.mean(errors[:10])
@@ -147,9 +147,11 @@ def test_a_gpu_learns_what_a_processor_learns_and_either_goes_on_with_the_other_
 
 @pytest.mark.parametrize("rate", ["learning_rate", "muon_learning_rate"])
 def test_refining_that_ends_in_no_numbers_is_stopped_with_the_reason(poses, rate):
-    refine = dataclasses.replace(TINY.refine, **{rate: 1e30})
-    with pytest.raises(SickTrainingError, match=r"stopped in refine at step.*no longer a finite"):
-        trained(poses, dataclasses.replace(TINY, refine=refine))
+    distill = dataclasses.replace(TINY.distill, **{rate: 1e30})
+    with pytest.raises(
+        TrainingDivergedError, match=r"stopped in distill at step.*no longer a finite"
+    ):
+        trained(poses, dataclasses.replace(TINY, distill=distill))
 
 
 def test_a_training_without_steps_is_refused():
