@@ -139,16 +139,16 @@ def pose_grid(
 
 
 def training_curves(history: Sequence[Mapping[str, int | float]]) -> Figure:
-    """Show how generator and discriminator held each other in check, and the refining after it.
+    """Show how generator and discriminator held each other in check, and the distillation after it.
 
     Args:
         history: Each row ``step`` and any of ``generator_loss``, ``discriminator_loss``,
             ``discriminator_accuracy`` (0 to 1) and ``joint_error`` (trunk lengths). What no row
             has gets no curve.
     """
-    refined = any("joint_error" in row for row in history)
+    distilled = any("joint_error" in row for row in history)
     figure = Figure(figsize=(12, 3.75), dpi=DPI, facecolor="white", layout="constrained")
-    losses, accuracy, *rest = figure.subplots(1, 3 if refined else 2)
+    losses, accuracy, *rest = figure.subplots(1, 3 if distilled else 2)
     _curve(losses, history, "generator_loss", "#5B3A9B", label="generator (lifter)")
     _curve(losses, history, "discriminator_loss", "#C4841D", label="discriminator")
     losses.set_title("Losses of the game", loc="left", **_TITLE)
@@ -158,7 +158,7 @@ def training_curves(history: Sequence[Mapping[str, int | float]]) -> Figure:
     accuracy.set_ylim(0, 1)
     accuracy.set_title("Lifted or real: judged right", loc="left", **_TITLE)
     for axes in rest:
-        _curve(axes, history, "joint_error", "#5B3A9B", label="refined lifter")
+        _curve(axes, history, "joint_error", "#5B3A9B", label="distilled lifter")
         axes.set_ylim(bottom=0)
         axes.set_title("Joint error (trunk lengths)", loc="left", **_TITLE)
     for axes in (losses, accuracy, *rest):

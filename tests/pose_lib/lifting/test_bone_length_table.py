@@ -37,6 +37,11 @@ def table_of(name, *, error=0.01, thigh=LENGTHS["thigh"]):
     return BoneLengthTable(name, lengths, (error,) * 8, (100,) * 8, 100, "nobody")
 
 
+def lifter_with(*tables):
+    regressor = Regressor(TABLE, 32, torch.Generator().manual_seed(0))
+    return Lifter(regressor, bone_length_tables=tables)
+
+
 def test_the_lengths_are_those_that_the_people_were_made_with(measured):
     true = np.array([LENGTHS[kind] for kind in KINDS])
     np.testing.assert_allclose(measured.lengths, true, rtol=0.15)
@@ -102,22 +107,20 @@ def test_each_source_is_measured_by_itself(poses, chance):
     assert other.lengths[shin] / one.lengths[shin] == pytest.approx(1.5, rel=0.1)
 
 
-def test_a_lifter_is_told_what_it_knows_of_a_source(poses):
+def test_a_lifter_is_conditioned_on_its_table_of_a_joint_convention(poses):
     table = table_of("mpii_16", thigh=0.6)
-    lifter = Lifter(
-        Regressor(TABLE, 32, torch.Generator().manual_seed(0)), bone_length_tables=(table,)
+    lifter = lifter_with(table)
+    conditioned = lifter.for_joint_convention("MPII_16")
+    assert conditioned.bone_length_ratios is not None
+    assert conditioned.bone_length_ratios.max() == pytest.approx(
+        np.log(0.6 / LENGTHS["thigh"]), rel=1e-3
     )
-    told = lifter.for_joint_convention("MPII_16")
-    assert told.bone_length_ratios is not None
-    assert told.bone_length_ratios.max() == pytest.approx(np.log(0.6 / LENGTHS["thigh"]), rel=1e-3)
-    assert not np.array_equal(told.lift(poses).poses3d, lifter.lift(poses).poses3d)
+    assert not np.array_equal(conditioned.lift(poses).poses3d, lifter.lift(poses).poses3d)
 
 
-def test_a_lifter_is_told_neither_of_other_sources_nor_uncertain_lengths():
+def test_a_lifter_is_conditioned_neither_on_other_conventions_nor_uncertain_lengths():
     tables = (table_of("mpii_16"), table_of("coco_18", error=1.1 * LARGEST_ERROR))
-    lifter = Lifter(
-        Regressor(TABLE, 32, torch.Generator().manual_seed(0)), bone_length_tables=tables
-    )
+    lifter = lifter_with(*tables)
     assert lifter.for_joint_convention("BODY_25") is lifter
     assert lifter.for_joint_convention("COCO_18") is lifter
 

@@ -83,7 +83,7 @@ def test_of_a_half_written_file_the_earlier_one_is_used(tmp_path, length):
 def test_a_checkpoint_of_another_schema_is_refused(tmp_path):
     values = json.dumps({"schema": "poselift-checkpoint/0"})
     save_file({"rng": RNG.get_state()}, tmp_path / CHECKPOINT, metadata={"values": values})
-    with pytest.raises(InputError, match="is no poselift-checkpoint/3"):
+    with pytest.raises(InputError, match="another version of poselift"):
         read_checkpoint(tmp_path / CHECKPOINT)
 
 

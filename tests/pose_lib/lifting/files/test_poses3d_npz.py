@@ -37,6 +37,18 @@ def test_lifted_people_come_back_the_same(tmp_path):
     assert back.refused == lifted.refused
 
 
+def test_a_file_of_the_version_before_is_read(tmp_path):
+    people = some_keypoints(["a.jpg"])
+    lifted = lifted_people(people.n_people)
+    write_lifted_poses(tmp_path / "poses3d.npz", people, lifted)
+    with np.load(tmp_path / "poses3d.npz") as arrays:
+        before = dict(arrays)
+    before["spread"] = before.pop("uncertainty")
+    np.savez(tmp_path / "before.npz", **before)
+    back = read_lifted_poses(tmp_path / "before.npz")
+    np.testing.assert_array_equal(back.uncertainty, lifted.uncertainty)
+
+
 def test_the_file_says_where_everybody_was_found_without_pickle(tmp_path):
     people = some_keypoints(["a.jpg", "b.jpg"])
     write_lifted_poses(tmp_path / "poses3d.npz", people, lifted_people(people.n_people))
