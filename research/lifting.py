@@ -159,7 +159,7 @@ class Results:
 COLUMNS: dict[str, Callable[[dict], float | None]] = {
     "PA": lambda record: record["scores"]["clean"]["pa_mpjpe"],
     "PA, reflected": lambda record: record["scores"]["clean"]["pa_mpjpe_reflected"],
-    "PA, told": lambda record: record["scores"].get("told", {}).get("pa_mpjpe"),
+    "PA, conditioned": lambda record: record["scores"].get("told", {}).get("pa_mpjpe"),
     "PA, noisy": lambda record: record["scores"]["noisy"]["pa_mpjpe"],
     "N-MPJPE": lambda record: record["scores"]["clean"]["n_mpjpe"],
     "PCK %": lambda record: 100 * record["scores"]["clean"]["pck150"],

@@ -123,7 +123,7 @@ def log_figures(folder: Location, model: str) -> None:
 
 
 def _told(lifter: Lifter, poses: np.ndarray, source: str) -> Lifter:
-    """Return the lifter conditioned on these people's bone-length ratios, or on its table of them."""
+    """Return the lifter conditioned on these people's bone-length ratios or its table of them."""
     if len(poses) < ENOUGH_TO_ADAPT:
         return lifter.for_joint_convention(source)
     try:
