@@ -17,9 +17,6 @@ Maps = tuple[
 ]
 Engine = Callable[[Prepared], Maps]
 
-ENGINES = ("auto", "openvino", "torch")
-PRECISIONS = ("float32", "half")
-
 
 def gpu_is_here() -> bool:
     """Tell whether this machine has a GPU that torch computes on."""
@@ -49,8 +46,8 @@ def make_engine(name: str, network: nn.Module, *, precision: str, threads: int) 
     """Return the engine of that name for a CPU.
 
     Args:
-        name: One of ``ENGINES``; ``auto`` is OpenVINO.
-        precision: One of ``PRECISIONS``; ``half`` is bfloat16 here.
+        name: One of ``config.ENGINES``; ``auto`` is OpenVINO.
+        precision: One of ``config.PRECISIONS``; ``half`` is bfloat16 here.
         threads: CPU threads; torch's are those of the whole process.
     """
     if name == "torch":
