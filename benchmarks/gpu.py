@@ -4,7 +4,7 @@
     python -m benchmarks.gpu --device cpu      # the same steps in little, to see that they run
 
 IMAGES is a folder, glob pattern or list; without it, the sample's pictures of 1280x720 are written
-``--count`` times, each time in other bytes. Needs of the project only ``pose_lib``.
+``--count`` times, each time in other bytes.
 
 Three tables:
 
@@ -41,12 +41,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.varied_images import write_varied_images
 from pose_lib.datasets.sample import sample_images
-from pose_lib.images.encode import write_image
 from pose_lib.images.find import find_images
 from pose_lib.images.source import ImageSource
 from pose_lib.keypoints import People
-from pose_lib.openpose.config import OpenPoseConfig
+from pose_lib.openpose.config import PRECISIONS, OpenPoseConfig
 from pose_lib.openpose.gpu_detector import BatchConfig, BatchDetector
 from pose_lib.openpose.gpu_network import BatchNetwork, CpuNetwork, CudaNetwork, Finished
 from pose_lib.openpose.models import MOBILENET_THIN
@@ -56,8 +56,6 @@ from pose_lib.openpose.weights import bundled_weights, load_network
 TARGET = "target: 1,000 images/s at 656x368, GPU busy 90 %"
 FLOP_PER_PIXEL = 2 * 7.54e9 / (368 * 656)
 """Of mobilenet_thin, by its layers."""
-
-PRECISIONS = ("float32", "half")
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ def main() -> None:
     print(f"{device_name(arguments.device)}, torch {torch.__version__}\n{TARGET}\n")
     bare = measure_network(arguments.device, scale, arguments.batches)
     with tempfile.TemporaryDirectory() as folder:
-        images = arguments.images or varied_sample(Path(folder), arguments.count)
+        images = arguments.images or write_varied_images(Path(folder), arguments.count)
         measure_chain(arguments.device, scale, find_images(images), arguments.readers, bare)
     measure_agreement(arguments.device)
 
@@ -108,20 +106,6 @@ def device_name(device: str) -> str:
         return torch.cuda.get_device_name()
     torch.set_num_threads(1)
     return "one CPU thread"
-
-
-def varied_sample(folder: Path, count: int) -> str:
-    source = find_images(sample_images())
-    names = [name for name in source.names if name.startswith("demo_")]
-    pictures = [
-        picture for name in names if (picture := source.read(name)).shape[:2] == (720, 1280)
-    ]
-    for number in range(count):
-        again, which = divmod(number, len(pictures))
-        picture = pictures[which].copy()
-        picture[0, 0] = again % 256  # other content at the same quality
-        write_image(folder / f"{number:05}.jpg", picture, quality=80 + again % 16)
-    return str(folder)
 
 
 def network_on(device: str, precision: str) -> BatchNetwork:

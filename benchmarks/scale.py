@@ -33,7 +33,7 @@ import zarr
 
 from benchmarks.fixed_cost_detector import COST_VARIABLE, NAME, numbered_image
 from benchmarks.process_tree import Usage, watched
-from research.scale_floors import Floors, floors
+from benchmarks.scale_floors import Floors, floors
 from tasks.runtime.workspace import HOME_VARIABLE, Workspace
 
 PER_FOLDER = 1000

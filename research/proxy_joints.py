@@ -1,6 +1,6 @@
 """How near MPII's joints stand-ins come, where OpenPose's network has no such joint.
 
-    python research/stand_ins.py DATA
+    python -m research.proxy_joints DATA
 
 DATA is the development data: `mpii/images` and `mpii/crops256` with `ground_truth.json`,
 `mpii/annotations/mpii_train_full16.npz`, and `renders` with `truth.npz`.
