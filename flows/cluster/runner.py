@@ -115,12 +115,16 @@ def dask_runner() -> TaskRunner[Any]:
 def workers_ahead() -> Iterator[None]:
     """Start workers in the background, for the first flow in the block that needs some.
 
-    They take seconds to import what they need, in which other things can start too.
+    They take seconds to import what they need, in which other things can start too. Workers that
+    were started so, and that no flow needed yet, are not started twice.
 
     Raises:
         InputError: If the cluster's settings are wrong.
         RunFailedError: If the workers or their scheduler were lost for good inside the block.
     """
+    if _ahead:
+        yield
+        return
     start = _starter()
     with ThreadPoolExecutor(max_workers=1) as background:
         _ahead.append(background.submit(start))
@@ -131,6 +135,11 @@ def workers_ahead() -> Iterator[None]:
         finally:
             while _ahead:  # no flow wanted them
                 _ahead.pop().result().close()
+
+
+def local_workers_ahead() -> contextlib.AbstractContextManager[None]:
+    """Start local workers in the background; those of queues only once there is work for them."""
+    return workers_ahead() if _place() == LOCAL else contextlib.nullcontext()
 
 
 @dataclass(frozen=True)
