@@ -76,13 +76,11 @@ def main() -> None:
         set_environment(workspace)
         images = arguments.images or write_varied_images(Path(folder) / "images", arguments.count)
         source = find_images(images)
-        shares = [
-            source.only(source.names[n :: arguments.workers]) for n in range(arguments.workers)
-        ]
-        spawn = multiprocessing.get_context("spawn")
-        with prefect_api(workspace), spawn.Pool(arguments.workers) as pool:
+        n_workers, spawn = arguments.workers, multiprocessing.get_context("spawn")
+        shares = [source.only(source.names[first::n_workers]) for first in range(n_workers)]
+        with prefect_api(workspace), spawn.Pool(n_workers) as pool:
             for number in range(arguments.rounds):
-                print(f"{len(source)} images, {arguments.workers} workers, {config.precision}")
+                print(f"{len(source)} images, {n_workers} workers, {config.precision}")
                 network = print_bare_network(pool, shares, config)
                 plain = print_plain_chain(pool, shares, graph) if graph else None
                 store = Path(folder) / f"{number}.zarr"
