@@ -5,7 +5,7 @@ import sys
 import pose_lib
 from pose_lib.datasets.sample import sample_images
 
-photo = sys.argv[1] if len(sys.argv) > 1 else sample_images() / "demo_kick.jpg"
+photo = sys.argv[1] if len(sys.argv) > 1 else sample_images() / "demo_sit.jpg"
 
 people = pose_lib.find_people(photo)  # x, y in pixels and confidence of each joint
 poses = pose_lib.lift(people)  # x right, y down, z away from the viewer, pelvis at the origin

@@ -18,6 +18,6 @@ uri = sys.argv[1] if len(sys.argv) > 1 else "models:/pose-lifter@champion"
 lifter = fetch_lifter(uri)
 print(uri, "was trained with", lifter.origin)
 
-people = pose_lib.find_people(sample_images() / "demo_kick.jpg")
+people = pose_lib.find_people(sample_images() / "demo_sit.jpg")
 poses = pose_lib.lift(people, lifter)
 pose_lib.plot_person(people, poses).savefig("registered_lifter.png")

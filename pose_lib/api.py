@@ -139,7 +139,7 @@ def lift(
 
 
 def load_keypoints(store: str | Location) -> Keypoints:
-    """Read all people of a keypoint store, as ``poselift extract`` writes it.
+    """Read everybody in a keypoint store; ``only_chosen()`` leaves those that a rule selected.
 
     Args:
         store: Path or URL.
