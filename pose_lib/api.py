@@ -51,7 +51,7 @@ def load_detector(
     """Load what finds people in images.
 
     Args:
-        name: ``openpose``, ``movenet``, or any other entry point ``poselift.detectors``.
+        name: Of an entry point in the group ``poselift.detectors``.
         settings: The detector's own, for OpenPose an ``OpenPoseConfig``; by default its defaults.
         weights: Folder of weights that were added (``poselift weights add``).
         threads: CPU threads of its network; by default as many as there are cores.
