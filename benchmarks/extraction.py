@@ -41,7 +41,7 @@ from pose_lib.images.encode import write_image
 from pose_lib.images.find import find_images
 from pose_lib.images.source import ImageSource
 from pose_lib.openpose.config import OpenPoseConfig
-from pose_lib.openpose.load import load_detector
+from pose_lib.openpose.load import load_openpose
 from pose_lib.openpose.views import prepare, views_of
 from research.plain_chain import PlainChain
 from tasks.runtime.progress import Progress, progress_to
@@ -149,7 +149,7 @@ def run_round(
 
 def bare_network(source: ImageSource, config: OpenPoseConfig) -> tuple[float, float, float]:
     """Return seconds, and floating-point operations a second of the network and of a product."""
-    detector = load_detector(config)
+    detector = load_openpose(config)
     views, n_pixels = [], 0
     for name in source.names:
         image = source.read(name)
