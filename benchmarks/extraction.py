@@ -38,7 +38,7 @@ from pose_lib.extract_config import ExtractConfig
 from pose_lib.images.find import find_images
 from pose_lib.images.source import ImageSource
 from pose_lib.openpose.config import ENGINES, PRECISIONS, OpenPoseConfig
-from pose_lib.openpose.load import load_detector
+from pose_lib.openpose.load import load_openpose
 from pose_lib.openpose.views import prepare, views_of
 from tasks.runtime.progress import Progress, progress_to
 from tasks.runtime.workspace import Workspace
@@ -111,7 +111,7 @@ def print_bare_network(pool: Pool, shares: list[ImageSource], config: OpenPoseCo
 
 def bare_network(source: ImageSource, config: OpenPoseConfig) -> tuple[float, float, float]:
     """Return seconds, and floating-point operations a second of the network and of a product."""
-    detector = load_detector(config)
+    detector = load_openpose(config)
     inputs, n_pixels = [], 0
     for name in source.names:
         image = source.read(name)

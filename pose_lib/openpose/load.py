@@ -17,7 +17,7 @@ EDITION = 1
 store holds both."""
 
 
-def load_detector(
+def load_openpose(
     config: OpenPoseConfig, *, added_weights: Path | None = None, threads: int = 1
 ) -> PersonDetector:
     """Return a detector, its network compiled.
@@ -59,7 +59,7 @@ def identify(settings: OpenPoseConfig, weights: Path) -> DetectorIdentity:
 
 def load(settings: OpenPoseConfig, weights: Path, *, threads: int) -> PersonDetector:
     """Return the detector that the pipeline's settings ask for."""
-    return load_detector(settings, added_weights=weights, threads=threads)
+    return load_openpose(settings, added_weights=weights, threads=threads)
 
 
 def _gpu_detector(config: OpenPoseConfig, model: BodyModel, weights: WeightsFile) -> PersonDetector:
