@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int
 
-from pose_lib.datasets.mpii import MpiiRelease
+from pose_lib.datasets.mpii_release import MpiiRelease
 from pose_lib.files.atomic_write import write_atomic
 
 KEPT = "kept"

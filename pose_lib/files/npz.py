@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from pose_lib.files.locations import Location
-from pose_lib.files.parsing import read_content, reading
+from pose_lib.files.parsing import parse_errors, read_content
 
 MAX_FILE_BYTES = 4 << 30
 """Human3.6M's 3D poses take about 0.2 GB; far more is no data set of poses."""
@@ -42,7 +42,7 @@ def read_npy(path: Location, what: str) -> np.ndarray:
         InputError: If there is none, it is not of numbers, truths or text, or is cut short.
     """
     content = read_content(path, what, max_bytes=MAX_FILE_BYTES)
-    with reading(path, what):
+    with parse_errors(path, what):
         return array_in(content)
 
 
@@ -52,7 +52,7 @@ def read_npz(path: Location, what: str, keys: Collection[str]) -> dict[str, np.n
     Raises:
         InputError: If it is no archive, or an array cannot be read; see ``read_npy``.
     """
-    with reading(path, what), path.open("rb") as file, zipfile.ZipFile(file) as archive:
+    with parse_errors(path, what), path.open("rb") as file, zipfile.ZipFile(file) as archive:
         found = {name: info for name, info in _members(archive).items() if name in keys}
         return {name: array_in(unpacked(archive, info)) for name, info in found.items()}
 
@@ -63,7 +63,7 @@ def npz_keys(path: Location, what: str) -> list[str]:
     Raises:
         InputError: If it is no archive.
     """
-    with reading(path, what), path.open("rb") as file, zipfile.ZipFile(file) as archive:
+    with parse_errors(path, what), path.open("rb") as file, zipfile.ZipFile(file) as archive:
         return list(_members(archive))
 
 

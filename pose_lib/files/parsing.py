@@ -43,7 +43,7 @@ MISSHAPEN = (KeyError, IndexError, TypeError, ValueError, AttributeError, Overfl
 
 
 @contextlib.contextmanager
-def reading(path: Location, what: str, *, remedy: str = "") -> Iterator[None]:
+def parse_errors(path: Location, what: str, *, remedy: str = "") -> Iterator[None]:
     """Name the file in whatever a parser raises at it.
 
     Only parsers and what they call belong into the block: what our own code raises at values that
@@ -119,7 +119,7 @@ def read_content(path: Location, what: str, *, max_bytes: int, remedy: str = "")
     Raises:
         InputError: If it cannot be opened, or is larger than it has any reason to be.
     """
-    with reading(path, what, remedy=remedy):
+    with parse_errors(path, what, remedy=remedy):
         size = path.stat().st_size
         if size > max_bytes:
             raise InputError(f"{path} has {size} bytes; no {what} has more than {max_bytes}")
@@ -133,7 +133,7 @@ def read_text(path: Location, what: str, *, max_bytes: int = MAX_TEXT_BYTES) -> 
         InputError: If it cannot be read, or is too large.
     """
     content = read_content(path, what, max_bytes=max_bytes)
-    with reading(path, what):
+    with parse_errors(path, what):
         return content.decode()
 
 
@@ -146,7 +146,7 @@ def read_json(
         InputError: If it cannot be read, is no JSON, is too large or nested too deep.
     """
     content = read_content(path, what, max_bytes=max_bytes, remedy=remedy)
-    with reading(path, what, remedy=remedy):
+    with parse_errors(path, what, remedy=remedy):
         try:
             return json.loads(content)
         except ValueError as error:
@@ -163,7 +163,7 @@ def read_toml(path: Location, what: str) -> dict[str, Any]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.count(".") > MAX_TOML_DOTS:
             raise InputError(f"{path}, line {number}: more than {MAX_TOML_DOTS} dots in one line")
-    with reading(path, what):
+    with parse_errors(path, what):
         table = tomllib.loads(text)
         _refuse_long_integers(table)
     return table

@@ -31,7 +31,7 @@ from mpii_mat import image_of, person_of, save_release
 from pose_lib.config import read_config
 from pose_lib.datasets.annotation_files import read_keypoint_truth
 from pose_lib.datasets.mpi_inf_3dhp import read_mpi_3dhp_truth
-from pose_lib.datasets.mpii import read_mpii_release
+from pose_lib.datasets.mpii_release import read_mpii_release
 from pose_lib.errors import InputError
 from pose_lib.evaluation.sigmas_toml import read_sigmas
 from pose_lib.files.mat import read_mat_variable
