@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from pose_lib.files.npz import FREELY_UNPACKED_BYTES, read_header, unpacked
+from pose_lib.files.npz import FREELY_UNPACKED_BYTES, unpack_member
 from pose_lib.files.parsing import bounded_memory, parse_errors
 
 _FORMATS = ("f2", "f4", "f8")
@@ -40,8 +40,9 @@ def read_pickled_dict(path: Path, key: str) -> dict[str, Any]:
         with zipfile.ZipFile(path) as archive:
             if f"{key}.npy" not in archive.namelist():
                 raise NotPlainData("there is none")
-            file = io.BytesIO(unpacked(archive, archive.getinfo(f"{key}.npy")))
-        shape, _, dtype = read_header(file)
+            file = io.BytesIO(unpack_member(archive, f"{key}.npy"))
+        np.lib.format.read_magic(file)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
         if shape != () or not dtype.hasobject:
             raise NotPlainData(f"expected one pickled dict, not {dtype} of shape {shape}")
         match items(load_plain(file.read())):

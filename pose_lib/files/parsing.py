@@ -1,8 +1,4 @@
-"""Files from outside: whatever bytes they hold, a value comes of them or one line for people.
-
-Parsers raise many things at damaged files, and some take all memory or never end at hostile ones.
-Here the first become an ``InputError`` that names the file, and the second never see the file.
-"""
+"""Files from outside: a value comes of them, or an ``InputError`` that names file and cause."""
 
 import contextlib
 import json
@@ -22,11 +18,7 @@ from pose_lib.files.locations import Location
 MAX_JSON_BYTES = 1 << 30
 """COCO's largest file of people has 0.24 GB. In memory it takes some ten times as much."""
 MAX_TOML_BYTES = 1 << 18
-"""A config has a few kB. Python's parser takes a time and memory quadratic in some files."""
-MAX_TOML_DOTS = 64
-"""On one line. For a key of n parts the parser keeps n²/2 names; ours have three parts."""
-TOML_INTEGER_BITS = 63
-"""As the format promises. Python's parser takes hexadecimal ones that it cannot print."""
+"""A config has a few kB."""
 MAX_TEXT_BYTES = 1 << 20
 """A list of joints has some hundred bytes."""
 
@@ -113,7 +105,7 @@ def bounded_memory(n_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, before)
 
 
-def read_content(path: Location, what: str, *, max_bytes: int, remedy: str = "") -> bytes:
+def read_bytes(path: Location, what: str, *, max_bytes: int, remedy: str = "") -> bytes:
     """Return all bytes of a file.
 
     Raises:
@@ -132,7 +124,7 @@ def read_text(path: Location, what: str, *, max_bytes: int = MAX_TEXT_BYTES) -> 
     Raises:
         InputError: If it cannot be read, or is too large.
     """
-    content = read_content(path, what, max_bytes=max_bytes)
+    content = read_bytes(path, what, max_bytes=max_bytes)
     with parse_errors(path, what):
         return content.decode()
 
@@ -145,7 +137,7 @@ def read_json(
     Raises:
         InputError: If it cannot be read, is no JSON, is too large or nested too deep.
     """
-    content = read_content(path, what, max_bytes=max_bytes, remedy=remedy)
+    content = read_bytes(path, what, max_bytes=max_bytes, remedy=remedy)
     with parse_errors(path, what, remedy=remedy):
         try:
             return json.loads(content)
@@ -160,18 +152,5 @@ def read_toml(path: Location, what: str) -> dict[str, Any]:
         InputError: If it cannot be read, is no TOML, is too large or nested too deep.
     """
     text = read_text(path, what, max_bytes=MAX_TOML_BYTES)
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.count(".") > MAX_TOML_DOTS:
-            raise InputError(f"{path}, line {number}: more than {MAX_TOML_DOTS} dots in one line")
     with parse_errors(path, what):
-        table = tomllib.loads(text)
-        _refuse_long_integers(table)
-    return table
-
-
-def _refuse_long_integers(value: Any) -> None:
-    if isinstance(value, dict | list):
-        for inner in value.values() if isinstance(value, dict) else value:
-            _refuse_long_integers(inner)
-    elif isinstance(value, int) and value.bit_length() > TOML_INTEGER_BITS:
-        raise ValueError(f"a number of {value.bit_length()} bits is far too large")
+        return tomllib.loads(text)

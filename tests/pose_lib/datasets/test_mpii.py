@@ -80,9 +80,7 @@ def test_a_file_that_is_neither_is_one_clear_line(tmp_path, name, content):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(
-        InputError, match=r"cannot read .*a\.npz: No such file"
-    ):
+    with pytest.raises(InputError, match=r"cannot read .*a\.npz: No such file"):
         read_mpii(tmp_path / "a.npz")
 
 
