@@ -70,7 +70,7 @@ class PersonSelection:
 EVERYBODY = PersonSelection()
 
 
-def choose_people(
+def select_people(
     keypoints: Keypoints, rule: str, annotations: Annotations | None = None
 ) -> Bool[np.ndarray, "person"]:
     """Return who is chosen by one of the `RULES`.
@@ -222,7 +222,7 @@ def _heights(annotations: Annotations) -> Float[np.ndarray, "person"]:
     return np.where(heights > 0, heights, np.nan)
 
 
-def check_choice(choice: PersonSelection, names: Sequence[str]) -> None:
+def check_selection(choice: PersonSelection, names: Sequence[str]) -> None:
     """Make sure, before long work, that people in images of these names can be so chosen.
 
     Raises:
@@ -234,7 +234,7 @@ def check_choice(choice: PersonSelection, names: Sequence[str]) -> None:
             annotated_rows(annotations, names)
 
 
-def apply_choice(keypoints: Keypoints, choice: PersonSelection) -> Keypoints:
+def apply_selection(keypoints: Keypoints, choice: PersonSelection) -> Keypoints:
     """Return the same people with those chosen whom the choice takes.
 
     Raises:
@@ -242,15 +242,15 @@ def apply_choice(keypoints: Keypoints, choice: PersonSelection) -> Keypoints:
     """
     with _naming_the_file(choice):
         annotations = _read_annotations(choice)
-        return keypoints.choosing(choose_people(keypoints, choice.rule, annotations))
+        return keypoints.choosing(select_people(keypoints, choice.rule, annotations))
 
 
-def choice_record(chosen: Bool[np.ndarray, "person"], choice: PersonSelection) -> dict[str, Any]:
+def selection_record(chosen: Bool[np.ndarray, "person"], choice: PersonSelection) -> dict[str, Any]:
     """Return how the people were chosen, as stored beside them: rule, file, hash and numbers."""
-    return choice_source(choice) | {"chosen": int(chosen.sum()), "of": len(chosen)}
+    return selection_source(choice) | {"chosen": int(chosen.sum()), "of": len(chosen)}
 
 
-def choice_source(choice: PersonSelection) -> dict[str, str | None]:
+def selection_source(choice: PersonSelection) -> dict[str, str | None]:
     """Return what the choice goes by: its rule, and the name and hash of its file."""
     path = Path(choice.annotations) if choice.annotations else None
     return {

@@ -67,7 +67,7 @@ def file_digest(path: Location, *, max_bytes: int = sys.maxsize) -> str:
     return digest.hexdigest()
 
 
-def file_stamp(path: Location) -> str:
+def file_fingerprint(path: Location) -> str:
     """Return what changes whenever a file does, as far as its storage tells; maybe empty.
 
     Of a local file the time of the last change to its entry is in it, which nobody can set back.
@@ -80,23 +80,23 @@ def file_stamp(path: Location) -> str:
         facts = path.stat()
         return f"{facts.st_size} {facts.st_mtime_ns} {facts.st_ctime_ns}"
     with plain_errors(path):
-        return listed_stamp(path.fs.info(path.path))
+        return listed_fingerprint(path.fs.info(path.path))
 
 
 def stable_fingerprint(path: Location) -> str:
-    """Return a file's stamp, or nothing if the file may change without a change of it.
+    """Return a file's fingerprint, or nothing if the file may change without a change of it.
 
     Raises:
-        OSError, UnreachableError: As `file_stamp`.
+        OSError, UnreachableError: As `file_fingerprint`.
     """
-    stamp = file_stamp(path)
+    fingerprint = file_fingerprint(path)
     if is_remote(path):
-        return stamp
-    changed = max(int(time_ns) for time_ns in stamp.split()[1:])
-    return stamp if time.time_ns() - changed > _RECENT_NS else ""
+        return fingerprint
+    changed = max(int(time_ns) for time_ns in fingerprint.split()[1:])
+    return fingerprint if time.time_ns() - changed > _RECENT_NS else ""
 
 
-def listed_stamp(entry: Mapping[str, Any]) -> str:
+def listed_fingerprint(entry: Mapping[str, Any]) -> str:
     """Return what changes whenever a remote file does, from its entry in a listing; else empty."""
     for sign in _SIGNS_OF_CHANGE:
         if entry.get(sign):

@@ -21,7 +21,7 @@ from pose_lib.files.local_copy import local_copy
 from pose_lib.files.locations import Location, files_under
 from pose_lib.files.parsing import read_json, validation_errors
 from pose_lib.files.safe_names import fitting_name, refuse_escaping_names
-from pose_lib.formats.float32_text import shortest
+from pose_lib.formats.float32_text import shortest_repr
 from pose_lib.formats.missing_joints import mean_confidence, nan_where_missing, zero_where_missing
 from pose_lib.images.find import holds_images
 from pose_lib.keypoints import ImageStatus, Keypoints
@@ -163,14 +163,14 @@ def _document(
             "status": ImageStatus(keypoints.status[row]).label,
             "reason": keypoints.reason[row],
             "skeleton": keypoints.skeleton.name,
-            "scores": shortest(keypoints.score[first:last]),
+            "scores": shortest_repr(keypoints.score[first:last]),
         },
     }
 
 
 def _flat(values: Float[np.ndarray, "person joint value"]) -> list[list[float]]:
     n_people, n_joints, n_values = values.shape
-    numbers: list[list[float]] = shortest(values.reshape(n_people, n_joints * n_values))
+    numbers: list[list[float]] = shortest_repr(values.reshape(n_people, n_joints * n_values))
     return numbers
 
 

@@ -6,7 +6,7 @@ from jaxtyping import Bool, Int
 from pose_lib.keypoints import Keypoints
 
 
-def choose_people(
+def featured_people(
     keypoints: Keypoints, eligible: Bool[np.ndarray, "person"], n_people: int
 ) -> Int[np.ndarray, "shown"]:
     """Return the rows of people to show, most complete and surest first.

@@ -78,22 +78,22 @@ def test_keys_that_no_file_could_have_are_refused(folder, key):
         find_images(str(folder))
 
 
-def test_only_files_whose_stamp_changed_are_read_again(folder, monkeypatch):
+def test_only_files_whose_fingerprint_changed_are_read_again(folder, monkeypatch):
     fill(folder, "a.png", "b.png")
     source = find_images(str(folder))
-    stamps = source.stamps()
-    known = {name: (stamps[name], f"hash of {name}") for name in source.names}
-    assert source.digests(stamps, known) == {n: f"hash of {n}" for n in source.names}
+    fingerprints = source.fingerprints()
+    known = {name: (fingerprints[name], f"hash of {name}") for name in source.names}
+    assert source.digests(fingerprints, known) == {n: f"hash of {n}" for n in source.names}
     (folder / "b.png").fs.pipe_file((folder / "b.png").path, picture(10))
     again = find_images(str(folder))
-    digests = again.digests(again.stamps(), known)
+    digests = again.digests(again.fingerprints(), known)
     assert digests["a.png"] == "hash of a.png"
     assert digests["b.png"] == again.digest("b.png") != "hash of b.png"
 
 
-def test_a_local_file_that_has_just_changed_has_no_stamp_to_be_trusted(tmp_path):
+def test_a_local_file_that_has_just_changed_has_no_fingerprint_to_be_trusted(tmp_path):
     (tmp_path / "a.png").write_bytes(picture())
-    assert find_images(tmp_path).stamps() == {"a.png": ""}
+    assert find_images(tmp_path).fingerprints() == {"a.png": ""}
 
 
 def test_an_image_that_changed_or_went_since_is_neither_read_nor_unreadable(folder):
