@@ -1,7 +1,7 @@
 """Reader of Human3.6M as VideoPose3D keeps it: 3D in one npz file, 2D of four cameras in another.
 
-The files hold no cameras. They need none: a person of known place seen at known pixels tells where
-the camera stood, and thousands of poses tell it exactly.
+The files hold no cameras. These are found again from the 3D joints and their pixels: thousands of
+poses determine each camera exactly.
 """
 
 import functools

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 MOST_PEOPLE = 20
-"""Found people of one image that count, the surest; COCO's ``maxDets`` for keypoints."""
+"""Found people of one image that count, by score; COCO's ``maxDets`` for keypoints."""
 OKS_THRESHOLDS: Float[np.ndarray, "threshold"] = np.linspace(0.5, 0.95, 10)
 RECALLS: Float[np.ndarray, "recall"] = np.linspace(0, 1, 101)
 
@@ -23,7 +23,7 @@ class Candidates:
 
     Attributes:
         similarity: Such as ``oks``, 0 to 1.
-        score: How sure each found person is.
+        score: Of each found person, higher is better.
         ignored: True people who need not be found; finding them is neither right nor wrong.
         crowd: Those of the ignored who stand for many, and may be found many times.
     """
@@ -56,7 +56,7 @@ class PrecisionRecall:
 
 
 def precision_recall(images: Sequence[Candidates], *, threshold: float) -> PrecisionRecall:
-    """Judge the people found in many images, the surest first.
+    """Judge the people found in many images, the highest score first.
 
     Args:
         threshold: Least similarity of a found person who is right.
@@ -79,7 +79,7 @@ def precision_recall(images: Sequence[Candidates], *, threshold: float) -> Preci
 def _judge(
     image: Candidates, threshold: float
 ) -> tuple[Float[np.ndarray, "judged"], Bool[np.ndarray, "judged"]]:
-    """Return score and rightness of the image's surest people, without those to be ignored."""
+    """Return score and rightness of the image's people of the highest scores, ignored ones left out."""
     surest = np.argsort(-image.score, kind="stable")[:MOST_PEOPLE]
     free = np.ones(len(image.similarity), dtype=bool)
     judged, right = [], []

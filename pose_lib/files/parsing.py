@@ -82,10 +82,10 @@ def validation_errors(path: Location, expected: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def bounded_memory(n_bytes: int) -> Iterator[None]:
-    """Let the process take no more than so much memory in the block, where its system can tell.
+    """Limit the memory that the process may take in the block, on Linux.
 
-    For libraries in C, some of which go on asking for memory at a damaged file. What they cannot
-    have is an error of theirs.
+    For libraries in C, some of which keep asking for memory at a damaged file; what is refused
+    becomes an error of theirs.
     """
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[0])

@@ -74,7 +74,7 @@ def read_openpose(source: Path, *, skeleton: Skeleton | None = None) -> Keypoint
 
     Files named ``*_keypoints.json`` are read, or all ``*.json`` where none is. The skeleton follows
     from the number of values: 75 BODY_25, 54 COCO_18, 45 MPI_15. BODY_25B has 75 too, in another
-    order, and is told apart by where its joints lie; its first 17 joints, which are COCO_17, are
+    order, and is recognized by where its joints lie; its first 17 joints, which are COCO_17, are
     kept. An image from files without ``image`` is named as its file, a person's score is the mean
     confidence of the joints found.
 

@@ -88,7 +88,7 @@ class ImageSource:
             yield replace(self, names=self.names[here], listed=self.listed[here])
 
     def fingerprints(self) -> dict[str, str]:
-        """Return for every name what the storage tells cheaply of its file, and changes with it.
+        """Return the fingerprint of every name's file, without reading the files.
 
         Size and time of a local file, size and ETag of one on S3. Empty where that is not certain.
         """

@@ -9,10 +9,10 @@ from pose_lib.extract.detector import DetectorIdentity, PersonDetector
 from pose_lib.openpose.config import OpenPoseConfig
 from pose_lib.openpose.detector import OpenPoseDetector
 from pose_lib.openpose.engine import make_engine, number_type, on_gpu
-from pose_lib.openpose.gpu_detector import BatchConfig, BatchDetector
-from pose_lib.openpose.gpu_network import CudaNetwork
+from pose_lib.openpose.gpu.detector import BatchConfig, BatchDetector
+from pose_lib.openpose.gpu.network import CudaNetwork
 from pose_lib.openpose.models import BodyModel, model_named
-from pose_lib.openpose.weights import find_weights, load_network
+from pose_lib.openpose.weights.weight_files import find_weights, load_network
 from pose_lib.processes.host import usable_cores
 
 EDITION = 1
@@ -44,7 +44,7 @@ def load_detector(
 def identify(settings: OpenPoseConfig, weights: Path) -> DetectorIdentity:
     """Say what the results depend on: all settings but the engine, whose results agree.
 
-    Half precision is not the same numbers everywhere, so those of this machine are told instead.
+    Half precision is float16 on some machines and bfloat16 on others, so the type is named instead.
     """
     model = model_named(settings.model)
     table = asdict(settings) | {"edition": EDITION}

@@ -9,10 +9,10 @@ from jaxtyping import Int
 from torch import nn
 
 from pose_lib.errors import InputError
-from pose_lib.openpose.body_25 import Body25
-from pose_lib.openpose.cmu_vgg import CmuVgg
 from pose_lib.openpose.licenses import APACHE_2, CMU_OPENPOSE, License
-from pose_lib.openpose.mobilenet_thin import MobilenetThin
+from pose_lib.openpose.networks.body_25 import Body25
+from pose_lib.openpose.networks.cmu_vgg import CmuVgg
+from pose_lib.openpose.networks.mobilenet_thin import MobilenetThin
 from pose_lib.skeleton import BODY_25, COCO_18, MPI_15, Skeleton
 
 STRIDE = 8
@@ -136,7 +136,7 @@ MOBILENET_THIN = BodyModel(
     make_network=MobilenetThin,
     license=APACHE_2,
     # Mirrored photographs show that it points 0.53 pixels too far right (704 joints of 27
-    # photographs); y cannot be told so.
+    # photographs); that does not work for y.
     first_cell=(3.0, 3.5),
 )
 

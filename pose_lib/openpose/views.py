@@ -1,7 +1,7 @@
-"""The views of an image that the network looks at, and their maps made one.
+"""Test-time augmentation: an image at several sizes, mirrored or not, and the mean of their maps.
 
-A view is the whole image at one size, mirrored or not. With several, their maps are averaged, as
-OpenPose does for several scales (``--scale_number``, ``--scale_gap``).
+A view is the whole image at one size, mirrored or not. OpenPose averages the maps of several
+scales in the same way (``--scale_number``, ``--scale_gap``).
 """
 
 from dataclasses import dataclass

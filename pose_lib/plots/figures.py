@@ -333,7 +333,7 @@ def _curve(
 
 
 def _shortened(text: str, most: int) -> str:
-    """Leave out the middle of a text that is too long: both ends of a path tell something."""
+    """Leave out the middle of a text that is too long, for both ends of a path matter."""
     half = most // 2
     return text if len(text) <= most else f"{text[:half]} … {text[-half:]}"
 

@@ -151,9 +151,9 @@ def report_notes(report: KeypointReport) -> list[str]:
             f"theirs is {HEAD_OF_SEGMENT} times the distance from head top to upper neck."
         )
     if math.isnan(report.figures()["pckh50"]):
-        said.append("No PCKh: the annotations tell no head sizes.")
+        said.append("No PCKh: no head size is annotated.")
     if not report.precision_recall:
-        said.append("No OKS: the annotations do not tell everybody's area.")
+        said.append("No OKS: the annotations lack areas of people.")
     if report.false_positives:
         said.append(
             f"Found without an annotated person: {report.false_positives}; they are wrong, or "

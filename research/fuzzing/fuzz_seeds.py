@@ -146,7 +146,7 @@ def checkpoint(folder: Path) -> list[bytes]:
 
 
 def record(_: Path) -> list[bytes]:
-    from pose_lib.openpose.weights import AddedWeights
+    from pose_lib.openpose.weights.weight_files import AddedWeights
 
     return [
         AddedWeights("coco_18", "0" * 64, 10, "a.caffemodel", "0" * 64, True, "x")

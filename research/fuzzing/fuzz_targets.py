@@ -77,7 +77,7 @@ def _of_arrays() -> dict[str, Target]:
     from pose_lib.datasets.mpii import read_mpii, read_mpii_annotations
     from pose_lib.datasets.truth_reader import read_lifter_truth
     from pose_lib.lifting.files.poses3d_npz import read_lifted_poses
-    from pose_lib.openpose.caffemodel_reader import read_caffemodel
+    from pose_lib.openpose.weights.caffemodel_reader import read_caffemodel
 
     def lifter_truth(path: Path) -> object:
         return read_lifter_truth(path, None, noisy=True)
@@ -107,7 +107,7 @@ def _of_folders() -> dict[str, Target]:
     from pose_lib.lifting.files.checkpoint import read_checkpoint
     from pose_lib.lifting.files.lifter_folder import WEIGHTS, load_lifter
     from pose_lib.openpose.models import model_named
-    from pose_lib.openpose.weights import added_weights
+    from pose_lib.openpose.weights.weight_files import added_weights
     from pose_lib.store import read_keypoints
 
     coco = model_named("coco_18")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 
 from pose_lib.errors import InputError
-from pose_lib.openpose.caffemodel_reader import read_caffemodel
+from pose_lib.openpose.weights.caffemodel_reader import read_caffemodel
 from tools.caffe_layers import layer_pieces, message, varint
 
 WEIGHT = np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2) - 5

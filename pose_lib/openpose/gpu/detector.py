@@ -20,8 +20,8 @@ from pose_lib.keypoints import People
 from pose_lib.openpose.config import OpenPoseConfig
 from pose_lib.openpose.detector import OpenPoseDetector
 from pose_lib.openpose.engine import Maps, Prepared
-from pose_lib.openpose.gpu_network import BatchNetwork, Computation, split_maps
-from pose_lib.openpose.gpu_worker import (
+from pose_lib.openpose.gpu.network import BatchNetwork, Computation, split_maps
+from pose_lib.openpose.gpu.worker import (
     ImageWork,
     Read,
     Ready,
@@ -108,7 +108,7 @@ class BatchDetector:
         return max(1, min(wanted, batches.shared_bytes // self.slots.slot_bytes))
 
     def detect(self, image: UInt8[np.ndarray, "height width 3"]) -> People:
-        """Return the people in a BGR image, surest first, in its pixels."""
+        """Return the people in a BGR image, highest score first, in its pixels."""
         return OpenPoseDetector(self.config, self.model, self._maps_of).detect(image)
 
     def detect_many(self, reads: Iterable[Read]) -> Iterator[ImageResult]:

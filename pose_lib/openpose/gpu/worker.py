@@ -15,7 +15,7 @@ from jaxtyping import Float, UInt8
 from pose_lib.extract.image_result import ImageResult, Picture, fault_result, people_result
 from pose_lib.openpose.config import LEAST_SIDE, OpenPoseConfig
 from pose_lib.openpose.engine import Maps
-from pose_lib.openpose.gpu_network import split_maps
+from pose_lib.openpose.gpu.network import split_maps
 from pose_lib.openpose.models import STRIDE, BodyModel
 from pose_lib.openpose.people import people_in
 from pose_lib.openpose.views import prepare, views_of
