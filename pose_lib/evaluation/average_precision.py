@@ -79,7 +79,7 @@ def precision_recall(images: Sequence[Candidates], *, threshold: float) -> Preci
 def _judge(
     image: Candidates, threshold: float
 ) -> tuple[Float[np.ndarray, "judged"], Bool[np.ndarray, "judged"]]:
-    """Return score and rightness of the image's people of the highest scores, ignored ones left out."""
+    """Return score and rightness of the image's best-scored people who are not ignored."""
     surest = np.argsort(-image.score, kind="stable")[:MOST_PEOPLE]
     free = np.ones(len(image.similarity), dtype=bool)
     judged, right = [], []

@@ -5,6 +5,7 @@ import uuid
 import cv2
 import numpy as np
 import pytest
+from made_pictures import save_video
 
 from pose_lib.errors import InputError
 from pose_lib.files.atomic_write import write_all_inside, write_atomic, write_inside
@@ -115,11 +116,7 @@ def test_a_file_larger_than_any_allowed_picture_is_not_read(folder):
 
 
 def test_a_video_is_fetched(folder, tmp_path):
-    codec = cv2.VideoWriter.fourcc(*"MJPG")
-    video = cv2.VideoWriter(str(tmp_path / "walk.avi"), codec, 10, (64, 48))
-    for frame in range(3):
-        video.write(np.full((48, 64, 3), 20 * frame, np.uint8))
-    video.release()
+    save_video(tmp_path / "walk.avi", n_frames=3)
     folder.fs.pipe_file(f"{folder.path}/walk.avi", (tmp_path / "walk.avi").read_bytes())
     source = find_images(f"{folder}/walk.avi")
     assert len(source) == 3
