@@ -87,16 +87,12 @@ def _judge(
         near = free & (image.similarity[:, person] >= min(threshold, 1 - 1e-10))
         options = near & ~image.ignored if np.any(near & ~image.ignored) else near
         if options.any():
-            chosen = _best(image.similarity[:, person], options)
+            # Of equally similar people the last, as COCO's evaluation does.
+            similarity = np.where(options, image.similarity[:, person], -1.0)
+            chosen = len(similarity) - 1 - int(similarity[::-1].argmax())
             free[chosen] = image.crowd[chosen]
             if image.ignored[chosen]:
                 continue
         judged.append(person)
         right.append(options.any())
     return image.score[judged], np.array(right, dtype=bool)
-
-
-def _best(similarity: Float[np.ndarray, "truth"], options: Bool[np.ndarray, "truth"]) -> int:
-    """Return the most similar option; of equal ones the last, as COCO's evaluation does."""
-    value = np.where(options, similarity, -1.0)
-    return len(value) - 1 - int(value[::-1].argmax())

@@ -127,7 +127,7 @@ def truth_of_image(truth: Annotations, row: int, scored: Skeleton) -> Truth:
     )
 
 
-def judge_image(
+def match_image(
     filename: str,
     found: People,
     truth: Truth,

@@ -159,7 +159,7 @@ class ImageSource:
             if frame is not None:
                 picture = self._frame(name, digest)
                 return picture, (picture.shape[1], picture.shape[0])
-            content = self._content(path)
+            content = read_content(path, max_bytes=max_content(self.max_pixels))
         except TooManyBytesError as error:
             raise ImageTooLarge(str(error)) from error
         except OSError as error:
@@ -201,9 +201,6 @@ class ImageSource:
         if is_video(inside) and last.isdecimal():  # no image, for it has no suffix
             return self.root / inside, int(last)
         return self.root / name, None
-
-    def _content(self, path: Location) -> bytes:
-        return read_content(path, max_bytes=max_content(self.max_pixels))
 
     def _fingerprint(self, name: str) -> str:
         try:

@@ -205,15 +205,14 @@ class _Run:
             self._start_batches()
             if not self._under_way:
                 return
-            for item, answer in self._workers.answers(self._longest_wait()):
+            for item, answer in self._workers.answers(
+                _LOOK_AGAIN_SECONDS if self._batches else None
+            ):
                 self._take(item, answer)
             self._collect_batches()
             while n_yielded in self._results:
                 yield self._results.pop(n_yielded)
                 n_yielded += 1
-
-    def _longest_wait(self) -> float | None:
-        return _LOOK_AGAIN_SECONDS if self._batches else None
 
     def _hand_out(self) -> None:
         """Give processes images to read that have no maps to decode."""
