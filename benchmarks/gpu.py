@@ -39,11 +39,11 @@ from pose_lib.images.find import find_images
 from pose_lib.images.source import ImageSource
 from pose_lib.keypoints import People
 from pose_lib.openpose.config import PRECISIONS, OpenPoseConfig
-from pose_lib.openpose.gpu_detector import BatchConfig, BatchDetector
-from pose_lib.openpose.gpu_network import BatchNetwork, CpuNetwork, CudaNetwork, Finished
+from pose_lib.openpose.gpu.detector import BatchConfig, BatchDetector
+from pose_lib.openpose.gpu.network import BatchNetwork, CpuNetwork, CudaNetwork, Finished
 from pose_lib.openpose.models import MOBILENET_THIN
 from pose_lib.openpose.views import prepare, views_of
-from pose_lib.openpose.weights import bundled_weights, load_network
+from pose_lib.openpose.weights.weight_files import bundled_weights, load_network
 
 TARGET = "target: 1,000 images/s at 656x368, GPU busy 90 %"
 FLOP_PER_PIXEL = 2 * 7.54e9 / (368 * 656)

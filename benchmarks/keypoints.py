@@ -74,7 +74,7 @@ def limb_joints_right(detector: PersonDetector, folder: Path) -> tuple[int, int]
 def person_similarities(detector: PersonDetector, folder: Path) -> list[float]:
     """Return the OKS of every annotated person; 0 for one who is not found."""
     truth = read_keypoint_truth(folder / "test_coco.json")
-    verdicts = score_folder(detector, folder, truth).verdicts
+    verdicts = score_folder(detector, folder, truth).matches
     return np.concatenate([verdict.person_oks for verdict in verdicts]).tolist()
 
 

@@ -287,7 +287,7 @@ def score(
         mpii=np.concatenate([reports[place].distance for place in MPII]),
         with_stand_ins=np.concatenate([report.distance for report in stand_ins]),
         reports=reports,
-        oks=[verdict.person_oks for report in by_area for verdict in report.verdicts],
+        oks=[verdict.person_oks for report in by_area for verdict in report.matches],
     )
 
 

@@ -23,7 +23,7 @@ from pose_lib.lifting.files.poses3d_npz import (
 )
 from pose_lib.lifting.lifter import LiftedPoses
 from pose_lib.plots.animation import turntable_gif
-from pose_lib.plots.featured_people import choose_people
+from pose_lib.plots.featured_people import featured_people
 from pose_lib.plots.figures import png_bytes
 from pose_lib.plots.gallery import ReadPicture, overview_figure, person_figure, viewer_page
 from pose_lib.store import read_image_root, read_keypoints
@@ -90,7 +90,7 @@ def render_people(
     lifted = {label: read_lifted_poses(path) for label, path in poses.items()}
     keypoints, read = read_keypoints(store).only_chosen(), _reader(store)
     first = next(iter(lifted.values()))
-    chosen = choose_people(keypoints, first.lifted, n_people)
+    chosen = featured_people(keypoints, first.lifted, n_people)
 
     pictures, written = [], []
     report_progress("3D figures", 0, len(chosen))

@@ -39,7 +39,7 @@ class OpenPoseDetector:
         return self.config.input_height
 
     def detect(self, image: UInt8[np.ndarray, "height width 3"]) -> People:
-        """Return the people in a BGR image, surest first, in its pixels.
+        """Return the people in a BGR image, highest score first, in its pixels.
 
         A person's score is the mean confidence of all joints, a missing one counting as 0.
         """

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from pose_lib.openpose.models import BodyModel
-from pose_lib.openpose.weights import WeightsFile, check_hash, load_network
+from pose_lib.openpose.weights.weight_files import WeightsFile, check_hash, load_network
 
 _NETWORK, _HASH = "network.xml", "sha256"
 _SOURCES = Path(__file__).parent
@@ -56,7 +56,7 @@ def _version(weights: WeightsFile) -> str:
     import openvino
 
     parts = [weights.sha256, openvino.__version__]
-    parts += [path.read_text() for path in sorted(_SOURCES.glob("*.py"))]
+    parts += [path.read_text() for path in sorted(_SOURCES.rglob("*.py"))]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 

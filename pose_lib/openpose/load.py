@@ -9,7 +9,7 @@ from pose_lib.openpose.detector import OpenPoseDetector
 from pose_lib.openpose.engine import make_engine, number_type, on_gpu, openvino_engine
 from pose_lib.openpose.kept_network import kept_network
 from pose_lib.openpose.models import BodyModel, model_named
-from pose_lib.openpose.weights import WeightsFile, find_weights, load_network
+from pose_lib.openpose.weights.weight_files import WeightsFile, find_weights, load_network
 from pose_lib.processes.host import usable_cores
 
 EDITION = 1
@@ -49,7 +49,7 @@ def load_openpose(
 def identify(settings: OpenPoseConfig, weights: Path) -> DetectorIdentity:
     """Say what the results depend on: all settings but the engine, whose results agree.
 
-    Half precision is not the same numbers everywhere, so those of this machine are told instead.
+    Half precision is float16 on some machines and bfloat16 on others, so the type is named instead.
     """
     model = model_named(settings.model)
     table = asdict(settings) | {"edition": EDITION}
@@ -64,8 +64,8 @@ def load(settings: OpenPoseConfig, weights: Path, *, threads: int) -> PersonDete
 
 def _gpu_detector(config: OpenPoseConfig, model: BodyModel, weights: WeightsFile) -> PersonDetector:
     """Return a detector on the current GPU, with a worker process for every core but one."""
-    from pose_lib.openpose.gpu_detector import BatchConfig, BatchDetector
-    from pose_lib.openpose.gpu_network import CudaNetwork
+    from pose_lib.openpose.gpu.detector import BatchConfig, BatchDetector
+    from pose_lib.openpose.gpu.network import CudaNetwork
 
     network = CudaNetwork(load_network(model, weights), precision=config.precision)
     return BatchDetector(config, model, network, BatchConfig(max(1, usable_cores() - 1)))

@@ -130,19 +130,19 @@ class BodyModel:
 
 
 def _mobilenet_thin() -> "torch.nn.Module":
-    from pose_lib.openpose.mobilenet_thin import MobilenetThin
+    from pose_lib.openpose.networks.mobilenet_thin import MobilenetThin
 
     return MobilenetThin()
 
 
 def _cmu_vgg(*, n_heatmaps: int, n_pafs: int) -> "torch.nn.Module":
-    from pose_lib.openpose.cmu_vgg import CmuVgg
+    from pose_lib.openpose.networks.cmu_vgg import CmuVgg
 
     return CmuVgg(n_heatmaps=n_heatmaps, n_pafs=n_pafs)
 
 
 def _body_25() -> "torch.nn.Module":
-    from pose_lib.openpose.body_25 import Body25
+    from pose_lib.openpose.networks.body_25 import Body25
 
     return Body25()
 
@@ -154,7 +154,7 @@ MOBILENET_THIN = BodyModel(
     make_network=_mobilenet_thin,
     license=APACHE_2,
     # Mirrored photographs show that it points 0.53 pixels too far right (704 joints of 27
-    # photographs); y cannot be told so.
+    # photographs); that does not work for y.
     first_cell=(3.0, 3.5),
 )
 

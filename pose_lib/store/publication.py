@@ -16,10 +16,10 @@ from pose_lib.keypoints import Keypoints
 from pose_lib.person_selection import (
     EVERYBODY,
     PersonSelection,
-    apply_choice,
-    check_choice,
-    choice_record,
-    choice_source,
+    apply_selection,
+    check_selection,
+    selection_record,
+    selection_source,
 )
 from pose_lib.store.batches import (
     PartGone,
@@ -88,7 +88,7 @@ def publish(
             the store cannot be written to.
         LeaseLostError: If another run publishes at the same time.
     """
-    check_choice(choice, names)
+    check_selection(choice, names)
     for _ in range(_MOST_TRIES - 1):
         try:
             return _publish(path, names, digests, stamps or {}, root, choice)
@@ -103,11 +103,11 @@ def choose_again(path: str | Location, choice: PersonSelection) -> Keypoints:
     Raises:
         InputError: As `read_keypoints` and `publish` do.
     """
-    keypoints = apply_choice(read_keypoints(path), choice)
+    keypoints = apply_selection(read_keypoints(path), choice)
     store = open_root(path, mode="r+")
     with _publishing(path, store, seal=None) as attributes:
         write_chosen(store, keypoints.chosen)
-        attributes["person_choice"] = choice_record(keypoints.chosen, choice)
+        attributes["person_choice"] = selection_record(keypoints.chosen, choice)
     return keypoints
 
 
@@ -122,7 +122,7 @@ def _publish(
     wanted = _TextsOf(names, digests)
     results, places = _results_of(path, wanted)
     columns = names, wanted, _TextsOf(names, stamps)
-    seal = _seal((*columns, [str(root), str(choice_source(choice))]), results, places)
+    seal = _seal((*columns, [str(root), str(selection_source(choice))]), results, places)
     store = open_root(path, mode="r+")
     if not _is_published(store, seal):
         with _publishing(path, store, seal) as attributes:
@@ -130,7 +130,7 @@ def _publish(
             chosen = _chosen(store, choice)
             write_chosen(store, chosen)
             attributes["root"] = str(root) if root else None
-            attributes["person_choice"] = choice_record(chosen, choice)
+            attributes["person_choice"] = selection_record(chosen, choice)
     for name in set(part_names(path)) - _parts_of(results, places):
         delete_part(path, name)
     _remove_torn_files(path)
@@ -257,4 +257,4 @@ def _chosen(store: zarr.Group, choice: PersonSelection) -> Bool[np.ndarray, "per
     """Tell who of the people in the store is chosen."""
     if choice.rule == EVERYBODY.rule:  # without loading them
         return np.ones(len(read_array(store, "people/score")), bool)
-    return apply_choice(read_arrays(store, skeleton_of(store)), choice).chosen
+    return apply_selection(read_arrays(store, skeleton_of(store)), choice).chosen

@@ -12,7 +12,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from pose_lib.openpose.cmu_vgg import N_FEATURES, normalized, prelu_conv, sequential, vgg_trunk
+from pose_lib.openpose.networks.cmu_vgg import (
+    N_FEATURES,
+    normalized,
+    prelu_conv,
+    sequential,
+    vgg_trunk,
+)
 
 N_HEATMAPS = 26
 """One map for each joint of BODY_25, and the background."""

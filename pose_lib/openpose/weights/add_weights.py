@@ -13,9 +13,9 @@ from safetensors.numpy import save
 
 from pose_lib.errors import InputError
 from pose_lib.files.atomic_write import write_atomic
-from pose_lib.openpose.caffemodel_reader import Blobs, read_caffemodel
 from pose_lib.openpose.models import MODELS, BodyModel
-from pose_lib.openpose.weights import (
+from pose_lib.openpose.weights.caffemodel_reader import Blobs, read_caffemodel
+from pose_lib.openpose.weights.weight_files import (
     AddedWeights,
     file_hash,
     record_path,

@@ -20,8 +20,8 @@ from pose_lib.keypoints import People
 from pose_lib.openpose.config import OpenPoseConfig
 from pose_lib.openpose.detector import OpenPoseDetector
 from pose_lib.openpose.engine import Maps, Prepared
-from pose_lib.openpose.gpu_network import BatchNetwork, Computation, split_maps
-from pose_lib.openpose.gpu_worker import (
+from pose_lib.openpose.gpu.network import BatchNetwork, Computation, split_maps
+from pose_lib.openpose.gpu.worker import (
     ImageWork,
     Read,
     Ready,
@@ -108,7 +108,7 @@ class BatchDetector:
         return max(1, min(wanted, batches.shared_bytes // self.slots.slot_bytes))
 
     def detect(self, image: UInt8[np.ndarray, "height width 3"]) -> People:
-        """Return the people in a BGR image, surest first, in its pixels."""
+        """Return the people in a BGR image, highest score first, in its pixels."""
         return OpenPoseDetector(self.config, self.model, self._maps_of).detect(image)
 
     def detect_many(self, reads: Iterable[Read]) -> Iterator[ImageResult]:
@@ -205,15 +205,14 @@ class _Run:
             self._start_batches()
             if not self._under_way:
                 return
-            for item, answer in self._workers.answers(self._longest_wait()):
+            for item, answer in self._workers.answers(
+                _LOOK_AGAIN_SECONDS if self._batches else None
+            ):
                 self._take(item, answer)
             self._collect_batches()
             while n_yielded in self._results:
                 yield self._results.pop(n_yielded)
                 n_yielded += 1
-
-    def _longest_wait(self) -> float | None:
-        return _LOOK_AGAIN_SECONDS if self._batches else None
 
     def _hand_out(self) -> None:
         """Give processes images to read that have no maps to decode."""

@@ -5,7 +5,12 @@ from pathlib import Path
 
 from pose_lib.errors import InputError
 from pose_lib.openpose.models import MODELS, BodyModel
-from pose_lib.openpose.weights import added_weights, bundled_weights, unfilled_network, weights_path
+from pose_lib.openpose.weights.weight_files import (
+    added_weights,
+    bundled_weights,
+    unfilled_network,
+    weights_path,
+)
 
 _BYTES_PER_WEIGHT = 4  # added weights are float32
 

@@ -5,7 +5,7 @@ from safetensors import safe_open
 
 from pose_lib.errors import InputError
 from pose_lib.openpose.models import MOBILENET_THIN
-from pose_lib.openpose.weights import WeightsFile, bundled_weights, load_network
+from pose_lib.openpose.weights.weight_files import WeightsFile, bundled_weights, load_network
 
 
 def test_the_bundled_weights_fill_the_whole_network():

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import torch
 
-from pose_lib.openpose import gpu_network
-from pose_lib.openpose.gpu_network import CpuNetwork, CudaNetwork
+from pose_lib.openpose.gpu import network as gpu_network
+from pose_lib.openpose.gpu.network import CpuNetwork, CudaNetwork
 from pose_lib.openpose.models import MOBILENET_THIN
-from pose_lib.openpose.weights import bundled_weights, load_network
+from pose_lib.openpose.weights.weight_files import bundled_weights, load_network
 
 real_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 

@@ -171,7 +171,7 @@ def file_hash(path: Path, hash_name: str, *, remedy: str) -> str:
 
     Args:
         hash_name: As ``hashlib`` calls it.
-        remedy: What the error tells the user to do.
+        remedy: What to do, for the error.
 
     Raises:
         InputError: If the file cannot be read.

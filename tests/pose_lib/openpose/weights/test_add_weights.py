@@ -11,8 +11,6 @@ import torch
 from safetensors import safe_open
 
 from pose_lib.errors import InputError
-from pose_lib.openpose import add_weights as module
-from pose_lib.openpose.add_weights import add_weights, recognized_model, state_dict
 from pose_lib.openpose.config import OpenPoseConfig
 from pose_lib.openpose.engine import make_engine
 from pose_lib.openpose.load import load_openpose
@@ -24,8 +22,15 @@ from pose_lib.openpose.models import (
     PublishedFile,
     model_named,
 )
-from pose_lib.openpose.weights import added_weights, file_hash, find_weights, load_network
-from pose_lib.openpose.weights import unfilled_network as unfilled
+from pose_lib.openpose.weights import add_weights as module
+from pose_lib.openpose.weights.add_weights import add_weights, recognized_model, state_dict
+from pose_lib.openpose.weights.weight_files import (
+    added_weights,
+    file_hash,
+    find_weights,
+    load_network,
+)
+from pose_lib.openpose.weights.weight_files import unfilled_network as unfilled
 from tools.caffe_layers import LAYERS, random_blobs, random_image, write_caffemodel
 from tools.check_caffe_models import REFERENCE, SEED
 

@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from pose_lib.openpose.mobilenet_thin import MobilenetThin, pad_as_tensorflow
 from pose_lib.openpose.models import MOBILENET_THIN
-from pose_lib.openpose.weights import bundled_weights, load_network
+from pose_lib.openpose.networks.mobilenet_thin import MobilenetThin, pad_as_tensorflow
+from pose_lib.openpose.weights.weight_files import bundled_weights, load_network
 
 
 @pytest.fixture(scope="module")

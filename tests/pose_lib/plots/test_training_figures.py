@@ -1,10 +1,10 @@
-"""The figure of a sweep: a bar for each variant, a point for each seed."""
+"""The curves of a training; of a sweep a bar for each variant, a point for each seed."""
 
 import pytest
 
 from pose_lib.lifting.sweep import Row
 from pose_lib.plots.figures import png_bytes
-from pose_lib.plots.sweep_bars import sweep_figure
+from pose_lib.plots.training_figures import sweep_figure, training_curves
 
 SCORED = [
     Row("ours", {"pa_mpjpe": (40.0, 42.0), "joint_error": (0.1, 0.1)}, 0),
@@ -34,3 +34,10 @@ def test_without_truth_training_speaks_for_itself():
 @pytest.mark.parametrize("rows", [SCORED, SCORED[2:], SCORED[:1]])
 def test_any_sweep_can_be_drawn(rows):
     assert png_bytes(sweep_figure(rows)).startswith(b"\x89PNG")
+
+
+def test_training_curves_leave_out_what_was_not_recorded():
+    game = [{"step": step, "generator_loss": 1.0, "discriminator_loss": 2.0} for step in range(200)]
+    assert len(training_curves([]).axes) == len(training_curves(game).axes) == 2
+    distilling = [{"step": 200 + step, "joint_error": 0.1} for step in range(9)]
+    assert len(training_curves(game + distilling).axes) == 3

@@ -16,13 +16,13 @@ from pose_lib.images.encode import write_image
 from pose_lib.images.find import find_images
 from pose_lib.keypoints import ImageStatus
 from pose_lib.openpose.config import OpenPoseConfig
-from pose_lib.openpose.gpu_detector import BatchConfig, BatchDetector
-from pose_lib.openpose.gpu_network import CpuNetwork
-from pose_lib.openpose.gpu_worker import slots_for
+from pose_lib.openpose.gpu.detector import BatchConfig, BatchDetector
+from pose_lib.openpose.gpu.network import CpuNetwork
+from pose_lib.openpose.gpu.worker import slots_for
 from pose_lib.openpose.load import load_openpose
 from pose_lib.openpose.models import MOBILENET_THIN
 from pose_lib.openpose.views import prepare, views_of
-from pose_lib.openpose.weights import bundled_weights, load_network
+from pose_lib.openpose.weights.weight_files import bundled_weights, load_network
 
 QUICK = OpenPoseConfig(engine="torch", input_height=176)
 SEVERAL_VIEWS = OpenPoseConfig(engine="torch", input_height=176, scale_number=2, mirror=True)

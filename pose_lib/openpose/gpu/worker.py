@@ -14,8 +14,7 @@ from jaxtyping import Float, UInt8
 
 from pose_lib.extract.image_result import ImageResult, Picture, fault_result, people_result
 from pose_lib.openpose.config import LEAST_SIDE, OpenPoseConfig
-from pose_lib.openpose.engine import Maps
-from pose_lib.openpose.gpu_network import split_maps
+from pose_lib.openpose.gpu.network import split_maps
 from pose_lib.openpose.models import STRIDE, BodyModel
 from pose_lib.openpose.people import people_in
 from pose_lib.openpose.views import prepare, views_of
@@ -168,16 +167,16 @@ class ImageWork:
         image = item.image
         try:
             views = views_of(*image.size, self.config)
+            places = [SlotIndex(image.slot, number) for number in range(len(image.shapes))]
             maps = [
-                self._maps(memory, SlotIndex(image.slot, number), shape)
-                for number, shape in enumerate(image.shapes)
+                split_maps(
+                    self.slots.maps(memory, place, shape).astype(np.float32),
+                    len(self.model.skeleton) + 1,
+                )
+                for place, shape in zip(places, image.shapes, strict=True)
             ]
             people = people_in(maps, views, image.size, self.model, self.config)
         except Exception as error:
             took = item.seconds + perf_counter() - start
             return fault_result(error, self.model.skeleton, image.size, took)
         return people_result(people, image.size, item.seconds + perf_counter() - start)
-
-    def _maps(self, memory: memoryview, place: SlotIndex, shape: Shape) -> Maps:
-        maps = self.slots.maps(memory, place, shape).astype(np.float32)
-        return split_maps(maps, len(self.model.skeleton) + 1)

@@ -1,8 +1,6 @@
 """Weights out of a ``.caffemodel``: the few protobuf fields that hold them, without Caffe.
 
-A file is from the internet and may be cut short or made to harm. So every length is checked
-before it is used, nothing is nested deeper than the four messages that are read here, and no
-more is kept than the file itself holds.
+Every length is checked before it is used, for a download may be cut short.
 
 Source:
     Protocol Buffers documentation, "Encoding", for the wire format; Caffe's ``caffe.proto`` for
@@ -22,8 +20,6 @@ from pose_lib.errors import InputError
 Blobs = list[Float32[np.ndarray, "..."]]
 
 _MAX_BYTES = 1 << 28  # the largest published file has 209 MB
-_MAX_LAYERS = 10_000
-_MAX_BLOBS = 100
 _MAX_AXES = 32  # Caffe's own limit
 _MAX_VARINT_BYTES = 10
 
@@ -81,8 +77,6 @@ def layers_in(net: memoryview) -> dict[str, Blobs]:
             raise _DamagedError(f"two layers are called {name!r}")
         if blobs:
             layers[name] = blobs
-        if len(layers) > _MAX_LAYERS:
-            raise _DamagedError(f"it has more than {_MAX_LAYERS} layers")
     if not layers:
         raise _DamagedError("it has no layers with weights")
     return layers
@@ -95,8 +89,6 @@ def _layer(message: memoryview, name_field: int, blobs_field: int) -> tuple[str,
             name = bytes(_message(value)[:200]).decode(errors="replace")
         elif number == blobs_field:
             blobs.append(_blob(_message(value)))
-        if len(blobs) > _MAX_BLOBS:
-            raise _DamagedError(f"a layer has more than {_MAX_BLOBS} blobs")
     return name, blobs
 
 
