@@ -19,17 +19,14 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 
 from pose_lib.errors import InputError, RunFailedError
 from pose_lib.files.locations import Location
 from pose_lib.processes.host import host_name, machine_id, process_start
-from pose_lib.store.lease_files import (
-    lease_numbers,
-    make_lease,
-    read_lease,
-    remove_lease,
-    replace_lease,
-)
+from pose_lib.store.objects import create_object, object_names, read_object, remove_object
+
+LEASE_SUFFIX = ".lease"
 
 
 class StoreBusyError(InputError):
@@ -188,7 +185,7 @@ class Lease:
                 return False
             if not self._over.is_set():
                 alive = replace(self._holder, renewed=time.time())
-                replace_lease(self._store, self._number, _content(alive))
+                _replace_lease(_path(self._store, self._number), _content(alive))
             return True
 
     def _is_ours(self) -> bool:
@@ -259,7 +256,7 @@ def _next_lease(store: Location, seen: _Seen | None, doing: str, pace: LeaseTimi
     """Make the lease after the one seen; None if another was quicker."""
     number = seen.number + 1 if seen else 1
     holder = _this_process(doing)
-    if not make_lease(store, number, _content(holder)):
+    if not create_object(_path(store, number), _content(holder)):
         return None
     others = [other for other in lease_numbers(store) if other != number]
     if any(_is_news(store, other, seen) for other in others):
@@ -274,15 +271,55 @@ def _is_news(store: Location, number: int, seen: _Seen | None) -> bool:
     """Tell whether a lease is another than the dead one seen, or those before that."""
     if seen is None or number > seen.number:
         return True
-    return number == seen.number and read_lease(store, number) not in (seen.content, None)
+    return number == seen.number and read_object(_path(store, number)) not in (seen.content, None)
 
 
 def _newest(store: Location) -> _Seen | None:
     for number in reversed(lease_numbers(store)):
-        content = read_lease(store, number)
+        content = read_object(_path(store, number))
         if content is not None:  # released meanwhile
             return _Seen(number, content)
     return None
+
+
+def lease_numbers(store: Location) -> list[int]:
+    """Return the numbers of the leases in the store, ascending; none where there is no store."""
+    names = [name for name in object_names(store) if name.endswith(LEASE_SUFFIX)]
+    numbers = [name.removesuffix(LEASE_SUFFIX) for name in names]
+    return sorted(int(number) for number in numbers if number.isdecimal())
+
+
+def remove_lease(store: Location, number: int) -> None:
+    """Remove a lease if it is there, and with the last one a store's folder that holds no more."""
+    path = _path(store, number)
+    remove_object(path)
+    if isinstance(path, Path):
+        remove_object(_temporary(path))  # of a holder that was killed while it wrote
+        with suppress(OSError):
+            path.parent.rmdir()
+
+
+def _replace_lease(path: Location, content: bytes) -> None:
+    """Write a lease anew, under a name of its own first, by which it is found if that fails."""
+    if not isinstance(path, Path):
+        path.fs.pipe_file(path.path, content)
+        return
+    temporary = _temporary(path)
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f"{path.name}.partial")
+
+
+def _path(store: Location, number: int) -> Location:
+    return store / f"{number}{LEASE_SUFFIX}"
 
 
 def _this_process(doing: str) -> Holder:

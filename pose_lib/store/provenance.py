@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +20,7 @@ from pose_lib.errors import InputError
 from pose_lib.files.locations import Location, is_remote, location
 from pose_lib.files.parsing import MISSHAPEN
 from pose_lib.skeleton import Skeleton, skeleton_named
-from pose_lib.store.lease_files import LEASE_SUFFIX
+from pose_lib.store.lock import LEASE_SUFFIX
 
 SCHEMA = "poselift-keypoints/1"
 FRAME = "pixels of the original image, origin top left, x right, y down"
@@ -59,6 +60,13 @@ class Provenance:
     def __post_init__(self) -> None:
         # Tuples become lists as they will be when read back, so that equal settings are equal.
         object.__setattr__(self, "config", json.loads(json.dumps(dict(self.config))))
+
+    @property
+    def digest(self) -> str:
+        """A hash of all of it, by which a batch of results is known to belong to a store."""
+        return blake2b(
+            json.dumps(asdict(self), sort_keys=True).encode(), digest_size=16
+        ).hexdigest()
 
 
 def open_store(path: str | Location, provenance: Provenance) -> None:
@@ -185,6 +193,16 @@ def writing(path: str | Location) -> Iterator[None]:
         ) from error
 
 
+def delete_tree(entry: Location) -> None:
+    """Delete a file, or a folder and all below it."""
+    if not isinstance(entry, Path):
+        entry.fs.rm(entry.path, recursive=True)
+    elif entry.is_dir():
+        _delete_folder(entry)
+    else:
+        entry.unlink()
+
+
 def _zarr_place(path: Location) -> Path | FsspecStore:
     if isinstance(path, Path):
         return path
@@ -226,7 +244,7 @@ def _empty(path: Location) -> None:
     try:
         for entry in entries:
             if entry.name != _METADATA and LEASE_SUFFIX not in entry.suffixes:
-                _delete(entry)
+                delete_tree(entry)
     except OSError as error:
         raise InputError(f"cannot delete {path}: {error.strerror or error}") from error
 
@@ -241,17 +259,8 @@ def _refuse_links(path: Location) -> None:
                 raise InputError(f"{found} is a link, which no store has; remove it")
 
 
-def _delete(entry: Location) -> None:
-    if not isinstance(entry, Path):
-        entry.fs.rm(entry.path, recursive=True)
-    elif entry.is_dir():
-        _delete_folder(entry)
-    else:
-        entry.unlink()
-
-
 def _delete_folder(folder: Path) -> None:
-    """Delete a folder, into which somebody may still be writing a last part."""
+    """Delete a folder, into which somebody may still be writing a last batch."""
     for _ in range(_MOST_TRIES - 1):
         try:
             return shutil.rmtree(folder)

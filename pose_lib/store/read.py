@@ -35,7 +35,7 @@ class StoreStatus:
 
     Attributes:
         ledger: What is published; None before the first time, and while it is being written.
-        done: Finished images by status label, those of equal content once; they may be more than
+        done: Images with a result, by status label, those of equal content once; maybe more than
             the published ones, or others. None where nobody writes and all is published.
         holder: Who writes the store now, if anybody does.
     """
@@ -108,10 +108,10 @@ def read_worst(path: str | Location, most: int) -> Ledger:
 
 
 def known_digests(path: str | Location) -> Mapping[str, tuple[str, str]]:
-    """Return stamp and digest of the published images, by name; nothing where none are known.
+    """Return fingerprint and digest of the published images by name; nothing where none are known.
 
-    A file of the same name and stamp still has the content of that digest. Quick for names that
-    are asked for in their order, and small: a million take 200 MB.
+    A file of the same name and fingerprint still has that content. Quick for names that are asked
+    for in their order, and small: a million take 200 MB.
     """
     try:
         return _read_whole(path, _KnownDigests)
@@ -183,17 +183,17 @@ def _worst_in(store: zarr.Group, most: int) -> Ledger:
 
 
 class _KnownDigests(Mapping[str, tuple[str, str]]):
-    """Stamps and digests by name, in arrays: as a dict a million would take half a gigabyte."""
+    """Fingerprints and digests by name, in arrays: a dict of a million would take 0.5 GB."""
 
     def __init__(self, store: zarr.Group) -> None:
-        columns = ("filename", "stamp", "digest")
-        self._name, self._stamp, self._digest = (
+        columns = ("filename", "stamp", "digest")  # the fingerprint's name on disk
+        self._name, self._fingerprint, self._digest = (
             read_array(store, f"images/{column}")
             if f"images/{column}" in store
             else np.empty(0, np.dtypes.StringDType())
             for column in columns
         )
-        if not len(self._stamp):
+        if not len(self._fingerprint):
             self._name = self._name[:0]
         self._next = 0
         self._last: tuple[str, tuple[str, str]] | None = None
@@ -207,13 +207,13 @@ class _KnownDigests(Mapping[str, tuple[str, str]]):
         row = self._next
         if row >= len(self._name) or self._name[row] != name:
             row = bisect.bisect_left(self._name, name)
-        if row >= len(self._name) or self._name[row] != name or not self._stamp[row]:
+        if row >= len(self._name) or self._name[row] != name or not self._fingerprint[row]:
             raise KeyError(name)
         self._next = row + 1
-        return str(self._stamp[row]), str(self._digest[row])
+        return str(self._fingerprint[row]), str(self._digest[row])
 
     def __iter__(self) -> Iterator[str]:
-        return (str(name) for name in self._name[self._stamp != ""])
+        return (str(name) for name in self._name[self._fingerprint != ""])
 
     def __len__(self) -> int:
-        return int((self._stamp != "").sum())
+        return int((self._fingerprint != "").sum())

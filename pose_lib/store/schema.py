@@ -1,4 +1,4 @@
-"""How keypoints and their ledger lie as arrays in a zarr group, in stores and in their parts.
+"""How the published keypoints and their ledger lie as arrays in a zarr group.
 
 A chunk's file whose bytes have changed does not fit its checksum. One that is gone altogether zarr
 reads as the array's fill value, so that is something that no entry of these arrays ever is.
@@ -43,8 +43,8 @@ _Column = tuple[str, np.ndarray, tuple[str, ...]]
 
 def write_arrays(
     group: zarr.Group,
-    outcomes: ExtractionResults,
-    stamps: Sequence[str] | None = None,
+    results: ExtractionResults,
+    fingerprints: Sequence[str] | None = None,
     *,
     overwrite: bool = False,
     least_chunk: int = 1,
@@ -52,21 +52,21 @@ def write_arrays(
     """Write people and ledger below the group.
 
     Args:
-        stamps: What the file system says of each image's file, where that is known.
+        fingerprints: What the file system says of each image's file, where that is known.
         overwrite: Replace what is there.
         least_chunk: Rows of a chunk even where there are fewer, for more may be appended.
     """
-    for name, values, axes in _columns(outcomes, stamps):
+    for name, values, axes in _columns(results, fingerprints):
         rows = min(max(len(values), least_chunk), CHUNK_ROWS)
         _write_array(group, name, values, axes, chunk_rows=rows, overwrite=overwrite)
 
 
 def append_arrays(
-    group: zarr.Group, outcomes: ExtractionResults, stamps: Sequence[str] | None = None
+    group: zarr.Group, results: ExtractionResults, fingerprints: Sequence[str] | None = None
 ) -> None:
     """Write more images behind those that are there; people know their image's row."""
     n_before = _array(group, "images/status").shape[0]
-    for name, values, _ in _columns(outcomes, stamps):
+    for name, values, _ in _columns(results, fingerprints):
         array = _array(group, name)
         array.append(values + n_before if name == "people/image" else values)
 
@@ -121,20 +121,6 @@ def read_arrays(group: zarr.Group, skeleton: Skeleton) -> Keypoints:
         image=read_array(group, "people/image"),
         score=read_array(group, "people/score"),
         choice=read_array(group, "people/chosen") if "people/chosen" in group else None,
-    )
-
-
-def read_outcomes(group: zarr.Group, skeleton: Skeleton) -> ExtractionResults:
-    """Read what `write_arrays` wrote.
-
-    Raises:
-        As `read_arrays` does.
-    """
-    return ExtractionResults(
-        read_arrays(group, skeleton),
-        read_text(group, "images/digest"),
-        read_attempts(group),
-        read_array(group, "images/seconds"),
     )
 
 
@@ -226,19 +212,19 @@ def _array(group: zarr.Group, name: str) -> zarr.Array:
     return array
 
 
-def _columns(outcomes: ExtractionResults, stamps: Sequence[str] | None) -> Iterator[_Column]:
+def _columns(results: ExtractionResults, fingerprints: Sequence[str] | None) -> Iterator[_Column]:
     image, person = ("image",), ("person",)
-    keypoints = outcomes.keypoints
-    # First, so that what a straggler writes into a deleted part is without digests: no result.
-    yield "images/digest", _text(outcomes.digest), image
+    keypoints = results.keypoints
+    yield "images/digest", _text(results.digest), image
     yield "images/filename", _text(keypoints.filename), image
     yield "images/size", keypoints.size.astype(np.int32), ("image", "side")
     yield "images/status", keypoints.status.astype(np.uint8), image
     yield "images/reason", _text(keypoints.reason), image
-    yield "images/attempts", outcomes.attempts.astype(np.int32), image
-    yield "images/seconds", outcomes.seconds.astype(np.float32), image
-    if stamps is not None:
-        yield "images/stamp", _text(stamps), image
+    yield "images/attempts", results.attempts.astype(np.int32), image
+    yield "images/seconds", results.seconds.astype(np.float32), image
+    if fingerprints is not None:
+        # Of a name that earlier versions read as well.
+        yield "images/stamp", _text(fingerprints), image
     xyc = keypoints.keypoints.astype(np.float32, copy=False)
     yield "people/keypoints", xyc, ("person", "joint", "xyc")
     yield "people/image", keypoints.image.astype(np.int64), person
