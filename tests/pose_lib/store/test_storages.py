@@ -30,7 +30,7 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_once_there_is_room(small_di
     store, ballast = small_disk / "s.zarr", small_disk / "ballast"
     open_store(store, PROVENANCE)
     work_on(store, NAMES[:8])
-    _fill(ballast)
+    _fill(ballast, but_pages=8)
     with pytest.raises(InputError, match="No space left on device; make room there and run") as no:
         work_on(store, NAMES)
     assert str(store) in str(no.value)
@@ -133,7 +133,7 @@ def _mount(disk, options, *kind):
     return subprocess.run(command, check=False, capture_output=True).returncode
 
 
-def _fill(ballast: Path, but_pages=64):
+def _fill(ballast: Path, but_pages: int):
     """Leave no room but for some small files."""
     with ballast.open("ab", buffering=0) as file:
         while True:
