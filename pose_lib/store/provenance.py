@@ -143,11 +143,13 @@ def open_root(path: str | Location, mode: Literal["r", "r+"] = "r") -> zarr.Grou
         InputError: If there is none, or it is no keypoint store of this schema.
     """
     path = location(path)
-    if _is_free(path):
-        raise InputError(f"there is no keypoint store at {path}; `poselift extract` makes one")
     try:
-        store = zarr.open_group(_zarr_place(path), mode=mode)
+        store = zarr.open_group(_zarr_place(path), mode=mode, zarr_format=3)
     except (OSError, RecursionError, *MISSHAPEN) as error:
+        if _is_free(path):
+            raise InputError(
+                f"there is no keypoint store at {path}; `poselift extract` makes one"
+            ) from error
         raise InputError(
             f"{path} is there but is no keypoint store; choose another path"
         ) from error
