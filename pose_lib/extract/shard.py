@@ -8,10 +8,11 @@ and no harm.
 """
 
 import contextlib
+import functools
 import itertools
 import mmap
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -45,6 +46,7 @@ from pose_lib.store.ledger import ExtractionResults
 from pose_lib.store.provenance import Provenance, other_settings
 from pose_lib.store.schema import CHUNK_ROWS
 
+_Reads = Iterator[Callable[[], Picture]]
 _Tried = tuple[ImageResult, int]  # and how often the image was worked on for it
 _FAULTS = (ImageStatus.UNREADABLE, ImageStatus.FAILED)
 
@@ -129,8 +131,10 @@ def work_on_shard(store: Location, images: Sequence[ShardImage], work: ShardWork
     key = shard_key([image.digest for image in images])
     begun = begun_digests(store, key)
     missing = _without_result(images, finished(store, key))
-    _work_alone(store, key, [image for image in missing if image.digest in begun], begun, work)
-    _work_in_batches(store, key, [image for image in missing if image.digest not in begun], work)
+    suspects = [image for image in missing if image.digest in begun]
+    others = [image for image in missing if image.digest not in begun]
+    _work_in_batches(store, key, suspects, work, begun, functools.partial(_one_by_one, work))
+    _work_in_batches(store, key, others, work, begun, functools.partial(_together, work))
 
 
 def _without_result(images: Sequence[ShardImage], results: Results) -> list[ShardImage]:
@@ -147,34 +151,23 @@ def _without_result(images: Sequence[ShardImage], results: Results) -> list[Shar
     return [image for image, place in found if not has_result(image, place)]
 
 
-def _work_alone(
-    store: Location, key: str, images: Sequence[ShardImage], begun: Counter[str], work: ShardWork
+def _work_in_batches(
+    store: Location,
+    key: str,
+    images: Sequence[ShardImage],
+    work: ShardWork,
+    died: Mapping[str, int],
+    find: Callable[[_Reads], Generator[_Tried, None, None]],
 ) -> None:
-    """Work through images that may have killed a process, each in a child process.
+    """Work through images; a batch is begun when the first of its images is asked for.
 
     Args:
-        begun: How often whoever had begun each image did not come to its end.
+        died: How often whoever had begun each image did not come to its end.
     """
-    with contextlib.closing(_one_by_one(images, work)) as results:
-        for start in range(0, len(images), work.pace.least):
-            batch = images[start : start + work.pace.least]
-            mark = begin_batch(store, key, [image.digest for image in batch])
-            of_batch = [
-                (result, tries + begun[image.digest])
-                for image, (result, tries) in zip(batch, results, strict=False)
-            ]
-            write_batch(store, key, _table(batch, of_batch, work), work.provenance)
-            end_batch(store, mark)
-
-
-def _work_in_batches(
-    store: Location, key: str, images: Sequence[ShardImage], work: ShardWork
-) -> None:
-    """Work through images; a batch is begun when the detector asks for its first one."""
     begun: deque[tuple[Location, Sequence[ShardImage]]] = deque()
     since = time.monotonic()
 
-    def reads() -> Iterator[Callable[[], Picture]]:
+    def reads() -> _Reads:
         left = images
         while left:
             length = work.pace.length
@@ -183,16 +176,16 @@ def _work_in_batches(
             yield from (image.read for image in batch)
 
     try:
-        results = ((result, 1) for result in extract_images(reads(), work.detector))
-        for first in results:
-            mark, batch = begun[0]
-            of_batch = [first, *itertools.islice(results, len(batch) - 1)]
-            write_batch(store, key, _table(batch, of_batch, work), work.provenance)
-            end_batch(store, mark)
-            begun.popleft()
-            now = time.monotonic()
-            work.pace.tell(len(batch), now - since)
-            since = now
+        with contextlib.closing(find(reads())) as results:
+            for first in results:
+                mark, batch = begun[0]
+                of_batch = [first, *itertools.islice(results, len(batch) - 1)]
+                write_batch(store, key, _table(batch, of_batch, died, work), work.provenance)
+                end_batch(store, mark)
+                begun.popleft()
+                now = time.monotonic()
+                work.pace.tell(len(batch), now - since)
+                since = now
     except BaseException:
         # This process lives, so none of the images is suspected of having killed it.
         for mark, _ in begun:
@@ -201,15 +194,19 @@ def _work_in_batches(
         raise
 
 
-def _one_by_one(images: Sequence[ShardImage], work: ShardWork) -> Generator[_Tried, None, None]:
+def _together(work: ShardWork, reads: _Reads) -> Generator[_Tried, None, None]:
+    yield from ((result, 1) for result in extract_images(reads, work.detector))
+
+
+def _one_by_one(work: ShardWork, reads: _Reads) -> Generator[_Tried, None, None]:
     """Yield what became of each image, also of one that kills the process that it is in."""
-    if not images:
+    first = next(reads, None)
+    if first is None:  # and no process is started
         return
-    with contextlib.closing(
-        WorkerProcesses(1, _Alone(work.load_alone), n_bytes=mmap.PAGESIZE)
-    ) as workers:
-        for image in images:
-            match workers.answer(image.read):
+    alone = WorkerProcesses(1, _Alone(work.load_alone), n_bytes=mmap.PAGESIZE)
+    with contextlib.closing(alone) as workers:
+        for read in itertools.chain([first], reads):
+            match workers.answer(read):
                 case Died() as death:
                     error = ChildProcessError(death)
                     yield fault_result(error, work.detector.skeleton, (0, 0), 0.0), MOST_DEATHS
@@ -238,14 +235,12 @@ class _Alone:
 
 
 def _table(
-    images: Sequence[ShardImage], tried: Sequence[_Tried], work: ShardWork
+    images: Sequence[ShardImage], tried: Sequence[_Tried], died: Mapping[str, int], work: ShardWork
 ) -> ExtractionResults:
     """Put the results of images, each with how often it was tried for it, into one table."""
-    rows = [
-        at_full_size(result, image.full_size)
-        for image, (result, _) in zip(images, tried, strict=True)
-    ]
-    attempts = [image.tried + n for image, (_, n) in zip(images, tried, strict=True)]
+    together = list(zip(images, tried, strict=True))
+    rows = [at_full_size(result, image.full_size) for image, (result, _) in together]
+    attempts = [image.tried + died.get(image.digest, 0) + n for image, (_, n) in together]
     return ExtractionResults(
         join_results([image.name for image in images], rows, work.detector.skeleton),
         tuple(image.digest for image in images),
@@ -264,20 +259,18 @@ def scanned_images(
         tried: How often images were worked on in earlier runs, where they were.
     """
     # Of a source of one name each, for it may go to another process.
-    images = [_SurveyedImage(source.only((name,)), name, digest) for digest, name in names.items()]
+    images = [_ScannedImage(source.only((name,)), name, digest) for digest, name in names.items()]
     return [
         ShardImage(image.name, image.digest, image.read, image.full_size, tried.get(image.name, 0))
         for image in images
     ]
 
 
-class _SurveyedImage:
+class _ScannedImage:
     """An image whose own size is known once it was read, even if it was read smaller than it is."""
 
     def __init__(self, source: ImageSource, name: str, digest: str) -> None:
-        self.source = source
-        self.name = name
-        self.digest = digest
+        self.source, self.name, self.digest = source, name, digest
         self._size: tuple[int, int] | None = None
 
     def read(self) -> Picture:

@@ -64,9 +64,8 @@ class Provenance:
     @property
     def digest(self) -> str:
         """A hash of all of it, by which a batch of results is known to belong to a store."""
-        return blake2b(
-            json.dumps(asdict(self), sort_keys=True).encode(), digest_size=16
-        ).hexdigest()
+        text = json.dumps(asdict(self), sort_keys=True)
+        return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def open_store(path: str | Location, provenance: Provenance) -> None:
@@ -77,7 +76,10 @@ def open_store(path: str | Location, provenance: Provenance) -> None:
     """
     path = location(path)
     if _is_free(path):
-        _create(path, provenance)
+        try:
+            zarr.create_group(_zarr_place(path), attributes=_attributes(provenance))
+        except OSError as error:
+            raise InputError(f"cannot write the store {path}: {error.strerror or error}") from error
         return
     _refuse_links(path)
     if found := other_settings(path, provenance):
@@ -196,13 +198,24 @@ def writing(path: str | Location) -> Iterator[None]:
 
 
 def delete_tree(entry: Location) -> None:
-    """Delete a file, or a folder and all below it."""
+    """Delete a file, or a folder into which somebody may still be writing a last batch."""
     if not isinstance(entry, Path):
         entry.fs.rm(entry.path, recursive=True)
-    elif entry.is_dir():
-        _delete_folder(entry)
-    else:
+    elif not entry.is_dir():
         entry.unlink()
+    else:
+        _delete_folder(entry)
+
+
+def _delete_folder(folder: Path) -> None:
+    for _ in range(_MOST_TRIES):
+        try:
+            return shutil.rmtree(folder)
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:
+                raise
+        time.sleep(0.1)
+    return shutil.rmtree(folder)
 
 
 def _zarr_place(path: Location) -> Path | FsspecStore:
@@ -217,13 +230,6 @@ def _is_free(path: Location) -> bool:
         return True
     beginnings = {".partial", LEASE_SUFFIX}
     return path.is_dir() and all(entry.suffix in beginnings for entry in path.iterdir())
-
-
-def _create(path: Location, provenance: Provenance) -> None:
-    try:
-        zarr.create_group(_zarr_place(path), attributes=_attributes(provenance))
-    except OSError as error:
-        raise InputError(f"cannot write the store {path}: {error.strerror or error}") from error
 
 
 def _attributes(provenance: Provenance) -> dict[str, Any]:
@@ -259,18 +265,6 @@ def _refuse_links(path: Location) -> None:
         for name in (*folders, *files):
             if (found := Path(folder, name)).is_symlink():
                 raise InputError(f"{found} is a link, which no store has; remove it")
-
-
-def _delete_folder(folder: Path) -> None:
-    """Delete a folder, into which somebody may still be writing a last batch."""
-    for _ in range(_MOST_TRIES - 1):
-        try:
-            return shutil.rmtree(folder)
-        except OSError as error:
-            if error.errno != errno.ENOTEMPTY:
-                raise
-        time.sleep(0.1)
-    return shutil.rmtree(folder)
 
 
 def _differences(there: Any, here: Any, name: str = "") -> Iterator[str]:

@@ -226,7 +226,7 @@ def _write_blocks(
         results = replace(block, keypoints=named, digest=digests)
         if start == 0:
             chunk = CHUNK_ROWS if stop < n_images else 1
-            write_arrays(store, results, fingerprints, overwrite=True, least_chunk=chunk)
+            write_arrays(store, results, fingerprints, least_chunk=chunk)
         else:
             append_arrays(store, results, fingerprints)
         start = stop

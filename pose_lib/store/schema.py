@@ -44,64 +44,50 @@ _Column = tuple[str, np.ndarray, tuple[str, ...]]
 def write_arrays(
     group: zarr.Group,
     results: ExtractionResults,
-    fingerprints: Sequence[str] | None = None,
+    fingerprints: Sequence[str],
     *,
-    overwrite: bool = False,
     least_chunk: int = 1,
 ) -> None:
-    """Write people and ledger below the group.
+    """Write people and ledger below the group, in place of what is there.
 
     Args:
-        fingerprints: What the file system says of each image's file, where that is known.
-        overwrite: Replace what is there.
+        fingerprints: What the file system says of each image's file, empty where that is not known.
         least_chunk: Rows of a chunk even where there are fewer, for more may be appended.
     """
     for name, values, axes in _columns(results, fingerprints):
-        rows = min(max(len(values), least_chunk), CHUNK_ROWS)
-        _write_array(group, name, values, axes, chunk_rows=rows, overwrite=overwrite)
+        _write_array(group, name, values, axes, least_chunk)
 
 
 def append_arrays(
-    group: zarr.Group, results: ExtractionResults, fingerprints: Sequence[str] | None = None
+    group: zarr.Group, results: ExtractionResults, fingerprints: Sequence[str]
 ) -> None:
     """Write more images behind those that are there; people know their image's row."""
     n_before = _array(group, "images/status").shape[0]
     for name, values, _ in _columns(results, fingerprints):
-        array = _array(group, name)
-        array.append(values + n_before if name == "people/image" else values)
+        _array(group, name).append(values + n_before if name == "people/image" else values)
 
 
 def write_chosen(group: zarr.Group, chosen: Bool[np.ndarray, "person"]) -> None:
     """Write who is chosen beside the people below the group."""
-    rows = min(max(len(chosen), 1), CHUNK_ROWS)
-    _write_array(group, "people/chosen", chosen, ("person",), chunk_rows=rows, overwrite=True)
+    _write_array(group, "people/chosen", chosen, ("person",), 1)
 
 
 def _write_array(
-    group: zarr.Group,
-    name: str,
-    values: np.ndarray,
-    axes: tuple[str, ...],
-    *,
-    chunk_rows: int,
-    overwrite: bool,
+    group: zarr.Group, name: str, values: np.ndarray, axes: tuple[str, ...], least_chunk: int
 ) -> None:
+    attributes: dict[str, Any] = {"names": _STATUS_NAMES} if name == "images/status" else {}
+    if values.dtype == bool:
+        attributes[_COUNT] = int(values.sum())
     group.create_array(
         name,
         data=values,
-        chunks=(chunk_rows, *values.shape[1:]),
+        chunks=(min(max(len(values), least_chunk), CHUNK_ROWS), *values.shape[1:]),
         compressors=ZstdCodec(checksum=True),
         fill_value=_LOST.get(values.dtype.kind),
         dimension_names=axes,
-        attributes=_attributes(name, values),
-        overwrite=overwrite,
+        attributes=attributes,
+        overwrite=True,
     )
-
-
-def _attributes(name: str, values: np.ndarray) -> dict[str, Any]:
-    if name == "images/status":
-        return {"names": _STATUS_NAMES}
-    return {_COUNT: int(values.sum())} if values.dtype == bool else {}
 
 
 def read_arrays(group: zarr.Group, skeleton: Skeleton) -> Keypoints:
@@ -212,7 +198,7 @@ def _array(group: zarr.Group, name: str) -> zarr.Array:
     return array
 
 
-def _columns(results: ExtractionResults, fingerprints: Sequence[str] | None) -> Iterator[_Column]:
+def _columns(results: ExtractionResults, fingerprints: Sequence[str]) -> Iterator[_Column]:
     image, person = ("image",), ("person",)
     keypoints = results.keypoints
     yield "images/digest", _text(results.digest), image
@@ -222,9 +208,7 @@ def _columns(results: ExtractionResults, fingerprints: Sequence[str] | None) -> 
     yield "images/reason", _text(keypoints.reason), image
     yield "images/attempts", results.attempts.astype(np.int32), image
     yield "images/seconds", results.seconds.astype(np.float32), image
-    if fingerprints is not None:
-        # Of a name that earlier versions read as well.
-        yield "images/stamp", _text(fingerprints), image
+    yield "images/stamp", _text(fingerprints), image  # named so in earlier versions
     xyc = keypoints.keypoints.astype(np.float32, copy=False)
     yield "people/keypoints", xyc, ("person", "joint", "xyc")
     yield "people/image", keypoints.image.astype(np.int64), person

@@ -77,9 +77,9 @@ def test_the_whole_way_goes_from_bucket_to_bucket(extract, undisturbed, poselift
     drawn = cv2.imdecode(np.frombuffer((overlays / "day 1/coffee.jpg").read_bytes(), np.uint8), 1)
     assert drawn.shape == cv2.imread(str(sample_images() / "coffee.jpg")).shape
 
-    parts = _parts(store)
+    before = _batches(store)
     extract(PHOTOS, store, CONFIG, overlays=overlays)  # again
-    assert _parts(store) == parts
+    assert _batches(store) == before
     told = json.loads(poselift("status", store, "--json").out)
     assert (told["images"], told["ok"], told["unreadable"]) == (5, 3, 1)
     assert poselift("export", store, "--to", "openpose", "--out", "s3://bucket/json").status == 0
@@ -176,7 +176,7 @@ def _take_away(server, store):
     server.end()
 
 
-def _parts(store):
+def _batches(store):
     return {name for name in files_under(store) if name.startswith("shards/")}
 
 
