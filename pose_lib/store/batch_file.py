@@ -8,6 +8,7 @@ person ``keypoints`` and ``score``.
 
 import io
 import json
+import sys
 import zipfile
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -87,7 +88,7 @@ def decode_batch(content: bytes, skeleton: Skeleton) -> ExtractionResults:
             filename=tuple(_json_value(columns["filename"])),
             size=columns["size"],
             status=columns["status"].astype(np.int64),
-            reason=tuple(_json_value(columns["reason"])),
+            reason=tuple(map(sys.intern, _json_value(columns["reason"]))),
             keypoints=columns["keypoints"],
             image=np.repeat(np.arange(len(n_people)), n_people),
             score=columns["score"],

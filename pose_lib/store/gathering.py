@@ -19,7 +19,7 @@ NO_RESULT = "no result: its shard did not finish; run extract again"
 _BLOCK_ROWS = 4 * CHUNK_ROWS  # images assembled at once: 15 MB of people or so
 _FULL_BATCH = CHUNK_ROWS
 _MOST_BATCHES = 200  # to open more takes seconds
-_BATCHES_IN_MEMORY = 8
+_BATCHES_IN_MEMORY = 4
 
 
 def compact(
@@ -45,7 +45,7 @@ def compact(
     provenance = read_provenance(path)
     for block in gather_blocks(path, results, in_order_of_images, _FULL_BATCH):
         names.append(write_batch(path, shard_key(block.digest), block, provenance))
-    return index_batches(path, names)
+    return index_batches(path, sorted(names))  # as the next publication will
 
 
 def gather_blocks(

@@ -212,6 +212,9 @@ def test_many_small_batches_do_not_pile_up(store, monkeypatch):
         write(store, NAMES[count - 1 : count])
         publish(store, NAMES[:count], digests_of(NAMES))
         assert len(batch_names(store)) <= 3
+        published = zarr.open_group(store).attrs["published"]
+        publish(store, NAMES[:count], digests_of(NAMES))
+        assert zarr.open_group(store).attrs["published"] == published
     assert_same_keypoints(read_keypoints(store), some_keypoints(NAMES))
 
 
