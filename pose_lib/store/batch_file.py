@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from pose_lib.keypoints import Keypoints
+from pose_lib.keypoints import ImageStatus, Keypoints
 from pose_lib.skeleton import Skeleton
 from pose_lib.store.ledger import ExtractionResults
 from pose_lib.store.schema import DAMAGE
@@ -107,7 +107,12 @@ def decode_index(content: bytes) -> BatchIndex:
         about = _json_value(columns["about"])
         provenance = about["provenance"] if about["schema"] == BATCH_SCHEMA else ""
         status = columns["status"].astype(np.int8)
-        return BatchIndex(provenance, columns["digest"], status, columns["attempts"])
+        index = BatchIndex(provenance, columns["digest"], status, columns["attempts"])
+    if not len(index.digest) == len(status) == len(index.attempts):
+        raise ValueError("its columns differ in length")
+    if unknown := set(np.unique(status).tolist()) - set(ImageStatus):
+        raise ValueError(f"unknown image status {sorted(unknown)}")
+    return index
 
 
 def _columns(content: bytes) -> Any:
