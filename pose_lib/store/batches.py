@@ -39,7 +39,7 @@ from pose_lib.store.schema import DAMAGE
 
 _FOLDER, _BEGUN, _SUFFIX = "shards", "begun", ".npz"
 _FOUND_AT_ONCE = 1 << 16
-_READERS = 16  # threads; what a remote store takes is the time until it answers
+_READERS = 8  # threads; what a remote store takes is the time until it answers
 
 
 @dataclass(frozen=True)

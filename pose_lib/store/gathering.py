@@ -9,7 +9,7 @@ from jaxtyping import Int
 from pose_lib.files.locations import Location
 from pose_lib.keypoints import ImageStatus, Keypoints
 from pose_lib.skeleton import Skeleton
-from pose_lib.store.batches import Results, index_batches, read_batch, shard_key, write_batch
+from pose_lib.store.batches import Results, read_batch, shard_key, write_batch
 from pose_lib.store.ledger import ExtractionResults, concatenate_results
 from pose_lib.store.provenance import open_root, read_provenance, skeleton_of
 from pose_lib.store.schema import CHUNK_ROWS
@@ -22,10 +22,8 @@ _MOST_BATCHES = 200  # to open more takes seconds
 _BATCHES_IN_MEMORY = 4
 
 
-def compact(
-    path: str | Location, results: Results, places: Int[np.ndarray, "image"]
-) -> Results | None:
-    """Write what images need of many small batches as a few large ones, and index these.
+def compact(path: str | Location, results: Results, places: Int[np.ndarray, "image"]) -> list[str]:
+    """Write what images need of many small batches as a few large ones; return those then needed.
 
     None where few batches are needed. Full ones are left alone, so that a store that grows is not
     written anew each time. Nothing is deleted.
@@ -37,7 +35,7 @@ def compact(
     needed, counts = np.unique(results.file[np.unique(places)], return_counts=True)
     small = needed[counts < _FULL_BATCH]
     if len(needed) <= _MOST_BATCHES or len(small) < 2:
-        return None
+        return []
     of_small = places[np.isin(results.file[places], small)]
     _, first = np.unique(of_small, return_index=True)
     in_order_of_images = of_small[np.sort(first)]
@@ -45,7 +43,7 @@ def compact(
     provenance = read_provenance(path)
     for block in gather_blocks(path, results, in_order_of_images, _FULL_BATCH):
         names.append(write_batch(path, shard_key(block.digest), block, provenance))
-    return index_batches(path, sorted(names))  # as the next publication will
+    return sorted(names)  # as the next publication lists them
 
 
 def gather_blocks(

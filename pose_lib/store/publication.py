@@ -89,9 +89,11 @@ def publish(
     wanted = _TextsOf(names, digests)
     batches = batch_names(path)
     results = index_batches(path, batches)
-    if compacted := compact(path, results, results.find(wanted)):
-        results = compacted
     places = results.find(wanted)
+    if fewer := compact(path, results, places):
+        del results, places  # of a million images they are large
+        results = index_batches(path, fewer)
+        places = results.find(wanted)
     columns = names, wanted, _TextsOf(names, fingerprints or {})
     inputs = *columns, [str(root), str(choice_source(choice))]
     publication_hash = _publication_hash(inputs, results, places)
