@@ -15,6 +15,7 @@ from pose_lib.images.source import ImageSource
 from pose_lib.keypoints import ImageStatus
 from pose_lib.recorded_config import read_settings, record_settings
 from pose_lib.store import (
+    convert_old_parts,
     finished,
     known_digests,
     open_store,
@@ -91,6 +92,7 @@ def plan_retry(
             images is there.
     """
     open_store(store, provenance(config))
+    convert_old_parts(store)
     ledger = read_ledger(store)
     before = {ledger.filename[row]: _label(ledger, row) for row in faulty_rows(ledger)}
     refuse_escaping_names(before, store)

@@ -6,8 +6,7 @@ from contextvars import ContextVar
 
 from pose_lib.files.locations import Location
 from pose_lib.store import is_store, read_provenance
-from pose_lib.store.lease_files import LEASE_SUFFIX
-from pose_lib.store.lock import Lease, lock_store
+from pose_lib.store.lock import LEASE_SUFFIX, Lease, lock_store
 from tasks.runtime.progress import tell
 
 _held: ContextVar[Mapping[str, Lease]] = ContextVar("held", default={})  # noqa: B039 - never changed

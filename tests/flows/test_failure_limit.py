@@ -6,7 +6,7 @@ import time
 import pytest
 from distributed import Client
 
-from fault_injection.crash_points import DELETING, DONE, PUBLISHED
+from fault_injection.crash_points import BATCH, DELETED, PUBLISHED
 from fault_injection.image_faults import poison_aborts
 from fault_injection.sandbox import world
 from fault_injection.store_faults import STAGES, kill_writers
@@ -21,7 +21,7 @@ def here(tmp_path, workspace, api):
 
 
 def test_a_writer_killed_at_whatever_stage_loses_doubles_and_tears_nothing(here):
-    stages = [stage for stage in STAGES if stage.place in (DONE, DELETING, PUBLISHED)]
+    stages = [stage for stage in STAGES if stage.place in (BATCH, DELETED, PUBLISHED)]
     rows = list(kill_writers(here, kills=len(stages), seed=0, stages=stages))
     assert [row.tried for row in rows] == [1] * len(stages)
     assert [line for row in rows for line in row.wrong] == []

@@ -77,9 +77,9 @@ def test_the_whole_way_goes_from_bucket_to_bucket(extract, undisturbed, poselift
     drawn = cv2.imdecode(np.frombuffer((overlays / "day 1/coffee.jpg").read_bytes(), np.uint8), 1)
     assert drawn.shape == cv2.imread(str(sample_images() / "coffee.jpg")).shape
 
-    parts = _parts(store)
+    before = _batches(store)
     extract(PHOTOS, store, CONFIG, overlays=overlays)  # again
-    assert _parts(store) == parts
+    assert _batches(store) == before
     told = json.loads(poselift("status", store, "--json").out)
     assert (told["images"], told["ok"], told["unreadable"]) == (5, 3, 1)
     assert poselift("export", store, "--to", "openpose", "--out", "s3://bucket/json").status == 0
@@ -91,7 +91,7 @@ def test_the_whole_way_goes_from_bucket_to_bucket(extract, undisturbed, poselift
     }
 
 
-@pytest.mark.parametrize("doing", ["extract_image", "finish_part"])
+@pytest.mark.parametrize("doing", ["extract_image", "write_batch"])
 def test_a_worker_killed_at_any_step_loses_nothing(extract, cluster, undisturbed, doing):
     store = location(f"s3://bucket/killed-{doing}.zarr")
     with _killing(cluster, doing) as victims:
@@ -168,7 +168,7 @@ def _killing(cluster, doing):
 
 
 def _take_away(server, store):
-    """Cut the server off for six seconds as soon as the first part of a store is begun."""
+    """Cut the server off for six seconds as soon as the first batch of a store is begun."""
     while not any(name.startswith("shards/") for name in files_under(store)):
         time.sleep(0.05)
     server.begin()
@@ -176,7 +176,7 @@ def _take_away(server, store):
     server.end()
 
 
-def _parts(store):
+def _batches(store):
     return {name for name in files_under(store) if name.startswith("shards/")}
 
 
