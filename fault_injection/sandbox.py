@@ -30,7 +30,7 @@ MARK = "POSELIFT_FAULTS_MARK"
 LONGEST = 600.0
 """Seconds after which a run is taken to hang."""
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
