@@ -91,7 +91,9 @@ def test_the_whole_way_goes_from_bucket_to_bucket(extract, undisturbed, poselift
     }
 
 
-@pytest.mark.parametrize("doing", ["extract_image", "finish_part"])
+@pytest.mark.parametrize(
+    "doing", [pytest.param("extract_image", marks=pytest.mark.every_fault), "finish_part"]
+)
 def test_a_worker_killed_at_any_step_loses_nothing(extract, cluster, undisturbed, doing):
     store = location(f"s3://bucket/killed-{doing}.zarr")
     with _killing(cluster, doing) as victims:
