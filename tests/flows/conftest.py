@@ -18,6 +18,7 @@ from tasks.runtime.workspace import HOME_VARIABLE, Workspace
 os.environ.update(OFFLINE | QUIET)  # before a test module imports Prefect, which reads it once
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Have one process run all tests that use the Prefect server, so that one is enough."""
     for item in items:

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import cv2
 import psutil
 import pytest
-from distributed import Client
+from killed_workers import killing
 from left_over import left_over, running
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
@@ -150,10 +149,10 @@ def test_a_worker_killed_in_the_middle_of_a_shard_changes_nothing(
 ):
     slow = ExtractConfig(images_per_shard=2, max_failure_rate=0.5)  # slow enough to be caught at it
     undisturbed = extract(str(pictures), tmp_path / "undisturbed.zarr", slow)
-    with _WorkerKiller(cluster) as killer:
+    with killing(cluster, "extract_image") as victims:
         ledger = extract(str(pictures), tmp_path / "disturbed.zarr", slow)
-    assert killer.victim is not None, "no worker was caught looking at an image"
-    assert not psutil.pid_exists(killer.victim)
+    assert victims, "no worker was caught looking at an image"
+    assert not psutil.pid_exists(victims[0])
     assert ledger == undisturbed
     one, other = (read_keypoints(tmp_path / f"{name}disturbed.zarr") for name in ("un", ""))
     for name in one.filename:
@@ -177,34 +176,6 @@ def test_a_million_images_are_at_most_a_hundred_tasks(tmp_path):
     shards = plan_missing_shards.fn(survey, store, ExtractConfig(), 2, overwrite=False)
     assert len(shards) <= 100
     assert sum(len(shard.names) for shard in shards) == len(names)
-
-
-class _WorkerKiller:
-    """Kills the first worker that is seen looking at an image inside the block, with -9."""
-
-    def __init__(self, cluster):
-        self._pids = {worker.worker_address: worker.pid for worker in cluster.workers.values()}
-        self._client = Client(cluster, set_as_default=False)
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-        self.victim = None
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._over.set()
-        self._thread.join()
-        self._client.close()
-
-    def _watch(self):
-        while self.victim is None and not self._over.wait(0.01):
-            for address, stacks in self._client.call_stack(keys=None).items():
-                if any("extract_image" in frame for stack in stacks.values() for frame in stack):
-                    self.victim = self._pids[address]
-                    os.kill(self.victim, signal.SIGKILL)
-                    return
 
 
 def _is_dask_worker(process):
