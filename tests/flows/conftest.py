@@ -20,9 +20,9 @@ os.environ.update(OFFLINE | QUIET)  # before a test module imports Prefect, whic
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have one process run all tests that use the Prefect server, so that one is enough."""
+    """Have one process run all tests that may use the Prefect server, so that one is enough."""
     for item in items:
-        if "api" in getattr(item, "fixturenames", ()):
+        if {"api", "poselift"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.xdist_group("prefect"))
 
 

@@ -56,6 +56,8 @@ width = 16
 """
 CHAMPION = "models:/pose-lifter@champion"
 
+pytestmark = pytest.mark.usefixtures("api")  # which the commands after the run use
+
 
 @dataclass(frozen=True)
 class Run:
