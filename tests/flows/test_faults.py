@@ -20,6 +20,7 @@ def here(tmp_path, workspace, api):
         yield here
 
 
+@pytest.mark.every_fault  # a kill at a random write is tried in tests/pose_lib/store
 def test_a_writer_killed_at_whatever_stage_loses_doubles_and_tears_nothing(here):
     stages = [stage for stage in STAGES if stage.place in (BATCH, DELETED, PUBLISHED)]
     rows = list(kill_writers(here, kills=len(stages), seed=0, stages=stages))
