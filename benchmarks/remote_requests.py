@@ -55,7 +55,7 @@ def main() -> None:
 
     print(f"{N_IMAGES} images\n")
     source = step("list the images", lambda: find_images(str(photos)))
-    stamps = step("learn their stamps", source.stamps)
+    stamps = step("learn their stamps", source.fingerprints)
     digests = step("hash them", lambda: source.digests(stamps))
     step("read them", lambda: [source.read(name) for name in source.names])
     step("make the store", lambda: open_store(store, ORIGIN))

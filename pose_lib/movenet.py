@@ -80,7 +80,7 @@ class MoveNet:
     min_side: int = LONGEST_SIDE
 
     def detect(self, image: UInt8[np.ndarray, "height width 3"]) -> People:
-        """Return the people in a BGR image, surest first, in its pixels."""
+        """Return the people in a BGR image, highest score first, in its pixels."""
         height, width = image.shape[:2]
         prepared = prepare_image(image)
         people = without_twins(people_in(self.network(prepared)))
@@ -177,7 +177,7 @@ def prepare_image(image: UInt8[np.ndarray, "height width 3"]) -> Prepared:
 
 
 def people_in(rows: Rows) -> People:
-    """Return the people in the network's rows, surest first, as shares of its input's sides.
+    """Return the people in the network's rows, highest score first, as shares of its input's sides.
 
     Source:
         MoveNet.MultiPose's model card: y, x and confidence of each joint in COCO's order, then the
@@ -191,7 +191,7 @@ def people_in(rows: Rows) -> People:
 
 
 def without_twins(people: People) -> People:
-    """Leave out who lies on a surer person: those who fill the image are often found twice.
+    """Leave out duplicates: people who fill the image are often found twice.
 
     Args:
         people: Surest first, every joint given a place.

@@ -20,7 +20,7 @@ from pose_lib.images.find import find_images
 from pose_lib.images.source import ImageSource
 from pose_lib.keypoints import ImageStatus, Keypoints
 from pose_lib.openpose.engine import on_gpu
-from pose_lib.person_selection import EVERYBODY, PersonSelection, check_choice
+from pose_lib.person_selection import EVERYBODY, PersonSelection, check_selection
 from pose_lib.store import (
     Provenance,
     Results,
@@ -83,8 +83,8 @@ def scan_images(
         store: Knows the hashes of files that did not change since it was published.
     """
     source = find_images(images, max_pixels=config.max_pixels)
-    check_choice(config.choice, source.names)
-    stamps = _of_all(source, ImageSource.stamps)
+    check_selection(config.choice, source.names)
+    stamps = _of_all(source, ImageSource.fingerprints)
     known = {} if store is None else known_digests(store)
     digests = _of_all(source, lambda block: block.digests(stamps, known))
     return ImageInventory(source, digests, stamps)

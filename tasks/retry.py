@@ -98,7 +98,9 @@ def plan_retry(
     refuse_escaping_names(before, store)
     root = _image_root(store, images, tuple(before))
     source = ImageSource(root, tuple(before), max_pixels=config.max_pixels)
-    stamps = {name: stamp for name, (stamp, _) in known_digests(store).items()} | source.stamps()
+    stamps = {
+        name: stamp for name, (stamp, _) in known_digests(store).items()
+    } | source.fingerprints()
     now = source.digests()
     known = dict(zip(ledger.filename, ledger.digest, strict=True))
     whole = ImageSource(root, ledger.filename, max_pixels=config.max_pixels)

@@ -28,7 +28,7 @@ from pose_lib.lifting.lifter import Lifter
 from pose_lib.lifting.sweep import FIGURES, Outcome, Sweep, Trial, rows_of
 from pose_lib.lifting.train import Training, use_one_thread
 from pose_lib.plots.figures import png_bytes
-from pose_lib.plots.sweep_bars import sweep_figure
+from pose_lib.plots.training_figures import sweep_figure
 from pose_lib.training_data import TrainingPoses, read_training_poses
 from tasks.artifacts import MAX_PICTURE_BYTES, Picture, show_sweep
 from tasks.evaluate import score_lifter

@@ -17,7 +17,8 @@ from pose_lib.lifting.bone_length_table import BoneLengthTable, measure_sources
 from pose_lib.lifting.config import TrainConfig
 from pose_lib.lifting.files.lifter_folder import save_lifter, save_networks
 from pose_lib.lifting.train import StepReport, Training, use_one_thread
-from pose_lib.plots.figures import png_bytes, training_curves
+from pose_lib.plots.figures import png_bytes
+from pose_lib.plots.training_figures import training_curves
 from pose_lib.training_data import TrainingPoses, read_training_poses
 from tasks.mlflow_tracking.checkpoint_folder import clear, is_begun, lock_checkpoints, was_finished
 from tasks.mlflow_tracking.client import (

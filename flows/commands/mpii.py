@@ -34,8 +34,8 @@ def mpii(
     Counts images and people, who is kept and who is not and why: for training and testing, and by
     how near the people of a picture stand to each other.
     """
-    from pose_lib.datasets.mpii import read_mpii_release
     from pose_lib.datasets.mpii_audit import audit_mpii, audit_table, write_audit
+    from pose_lib.datasets.mpii_release import read_mpii_release
     from pose_lib.images.source import image_sizes
 
     release = read_mpii_release(file)

@@ -38,6 +38,7 @@ PATIENCE = {
 }
 """A Prefect server may be gone for four minutes: requests wait 2, 4, 8 ... 128 seconds."""
 
+_NO_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # six processes that do nothing here
 
 _ANNOUNCEMENT = "api_url"
 
@@ -130,7 +131,7 @@ def mlflow_server(workspace: Workspace, port: int | None = None) -> Iterator[str
     url = f"http://{LOOPBACK}:{port}"
     command = [sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port)]
     command += ["--backend-store-uri", workspace.tracking_uri, "--workers", "1"]
-    with _guarded(command, workspace.home / "mlflow-server.log") as server:
+    with _guarded(command, workspace.home / "mlflow-server.log", _NO_JOBS) as server:
         server.wait_until_healthy(f"{url}/health")
         yield url
 

@@ -152,7 +152,7 @@ class _Limit:
 
     def broken_by(self, value: float, allowed: float) -> bool:
         """Tell whether a value is beyond the limit; not a number always is."""
-        within = value >= allowed if self.setting.endswith("_lowest") else value <= allowed
+        within = value >= allowed if self.setting.startswith("min_") else value <= allowed
         return not (math.isfinite(value) and within)
 
 

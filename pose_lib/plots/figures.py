@@ -5,7 +5,7 @@ Everything goes through matplotlib's objects, never through pyplot: workers draw
 
 import io
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import cv2
@@ -132,38 +132,6 @@ def pose_grid(
     return figure
 
 
-def training_curves(history: Sequence[Mapping[str, int | float]]) -> Figure:
-    """Show how generator and discriminator held each other in check, and the refining after it.
-
-    Args:
-        history: Each row ``step`` and any of ``generator_loss``, ``discriminator_loss``,
-            ``discriminator_accuracy`` (0 to 1) and ``joint_error`` (trunk lengths). What no row
-            has gets no curve.
-    """
-    refined = any("joint_error" in row for row in history)
-    figure = Figure(figsize=(12, 3.75), dpi=DPI, facecolor="white", layout="constrained")
-    losses, accuracy, *rest = figure.subplots(1, 3 if refined else 2)
-    _curve(losses, history, "generator_loss", "#5B3A9B", label="generator (lifter)")
-    _curve(losses, history, "discriminator_loss", "#C4841D", label="discriminator")
-    losses.set_title("Losses of the game", loc="left", **_TITLE)
-
-    accuracy.axhline(0.5, color="#9AA3AB", linestyle="--", linewidth=1, label="chance")
-    _curve(accuracy, history, "discriminator_accuracy", "#C4841D", label="discriminator")
-    accuracy.set_ylim(0, 1)
-    accuracy.set_title("Lifted or real: judged right", loc="left", **_TITLE)
-    for axes in rest:
-        _curve(axes, history, "joint_error", "#5B3A9B", label="refined lifter")
-        axes.set_ylim(bottom=0)
-        axes.set_title("Joint error (trunk lengths)", loc="left", **_TITLE)
-    for axes in (losses, accuracy, *rest):
-        axes.set_xlabel("step", **_CAPTION)
-        if axes.get_legend_handles_labels()[1]:
-            axes.legend(frameon=False)
-        axes.grid(color="#E6E9EC", linewidth=0.8)
-        axes.spines[["top", "right"]].set_visible(False)
-    return figure
-
-
 def png_bytes(figure: Figure, *, max_bytes: int | None = None) -> bytes:
     """Encode a figure as PNG, with fewer colors and then fewer pixels until it is small enough.
 
@@ -172,30 +140,24 @@ def png_bytes(figure: Figure, *, max_bytes: int | None = None) -> bytes:
     """
     if max_bytes is None:
         return _rendered(figure, figure.dpi)
-    for shrink in _SHRINKS:
-        picture = Image.open(io.BytesIO(_rendered(figure, shrink * figure.dpi))).convert("RGB")
-        for colors in _COLORS:
-            encoded = _encoded(picture, colors)
-            if len(encoded) <= max_bytes:
-                return encoded
-    raise ValueError(f"no version of the figure fits into {max_bytes} bytes")
+    return _small_png(
+        lambda shrink: Image.open(io.BytesIO(_rendered(figure, shrink * figure.dpi))), max_bytes
+    )
 
 
 def smaller_png(content: bytes, *, max_bytes: int) -> bytes:
-    """Encode a PNG anew, with fewer colors and then fewer pixels until it is small enough.
+    """Encode a PNG anew, as `png_bytes`.
 
     Raises:
         ValueError: If not even a thumbnail fits.
     """
     picture = Image.open(io.BytesIO(content)).convert("RGB")
-    for shrink in _SHRINKS:
-        size = [max(1, round(shrink * side)) for side in picture.size]
-        smaller = picture.resize(size, Image.Resampling.LANCZOS)
-        for colors in _COLORS:
-            encoded = _encoded(smaller, colors)
-            if len(encoded) <= max_bytes:
-                return encoded
-    raise ValueError(f"no version of the picture fits into {max_bytes} bytes")
+
+    def shrunk(shrink: float) -> Image.Image:
+        width, height = (max(1, round(shrink * side)) for side in picture.size)
+        return picture.resize((width, height), Image.Resampling.LANCZOS)
+
+    return _small_png(shrunk, max_bytes)
 
 
 def crop_to_person(
@@ -306,8 +268,10 @@ def _caption(figure: Figure, axes: Axes, text: str) -> None:
 def _title_and_legend(figure: Figure, title: str, with_filled: bool, with_spread: bool) -> None:
     width, height = figure.get_size_inches()
     left, top = _MARGIN_INCHES / width, 1 - 0.5 * _TITLE_INCHES / height
-    fitting = _shortened(title, round(_LETTERS_PER_INCH * width))
-    figure.text(left, top, fitting, va="center", parse_math=False, **_TITLE)
+    half = round(_LETTERS_PER_INCH * width) // 2
+    if len(title) > 2 * half:  # both ends of a path matter
+        title = f"{title[:half]} … {title[-half:]}"
+    figure.text(left, top, title, va="center", parse_math=False, **_TITLE)
     figure.legend(
         handles=legend_handles(with_filled=with_filled, with_spread=with_spread),
         loc="lower center",
@@ -319,32 +283,19 @@ def _title_and_legend(figure: Figure, title: str, with_filled: bool, with_spread
     )
 
 
-def _curve(
-    axes: Axes, history: Sequence[Mapping[str, int | float]], name: str, color: str, *, label: str
-) -> None:
-    """Draw each value faintly and their running mean over a fiftieth of them strongly."""
-    rows = np.array([(row["step"], row[name]) for row in history if name in row])
-    if not len(rows):
-        return
-    window = max(1, len(rows) // 50)
-    means = [np.convolve(column, np.full(window, 1 / window), "valid") for column in rows.T]
-    axes.plot(*rows.T, color=color, linewidth=1, alpha=0.3)
-    axes.plot(*means, color=color, linewidth=2, label=label)
-
-
-def _shortened(text: str, most: int) -> str:
-    """Leave out the middle of a text that is too long: both ends of a path tell something."""
-    half = most // 2
-    return text if len(text) <= most else f"{text[:half]} … {text[-half:]}"
-
-
 def _rendered(figure: Figure, dpi: float) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi)
     return buffer.getvalue()
 
 
-def _encoded(picture: Image.Image, colors: int) -> bytes:
-    buffer = io.BytesIO()
-    picture.quantize(colors, dither=Image.Dither.NONE).save(buffer, format="png", optimize=True)
-    return buffer.getvalue()
+def _small_png(shrunk: Callable[[float], Image.Image], max_bytes: int) -> bytes:
+    for shrink in _SHRINKS:
+        picture = shrunk(shrink).convert("RGB")
+        for colors in _COLORS:
+            buffer = io.BytesIO()
+            quantized = picture.quantize(colors, dither=Image.Dither.NONE)
+            quantized.save(buffer, format="png", optimize=True)
+            if buffer.tell() <= max_bytes:
+                return buffer.getvalue()
+    raise ValueError(f"no version of the figure fits into {max_bytes} bytes")

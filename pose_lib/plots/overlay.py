@@ -39,7 +39,7 @@ def draw_people(
 ) -> UInt8[np.ndarray, "height width 3"]:
     """Draw every person's skeleton over a copy of the image.
 
-    Colors tell left from right, outlines tell people apart, and an unsure joint is faint.
+    Colors mean left and right, outlines mean persons, and joints of low confidence are faint.
 
     Args:
         image: BGR.

@@ -16,10 +16,10 @@ from pose_lib.keypoints import Keypoints
 from pose_lib.person_selection import (
     EVERYBODY,
     PersonSelection,
-    apply_choice,
-    check_choice,
-    choice_record,
-    choice_source,
+    apply_selection,
+    check_selection,
+    selection_record,
+    selection_source,
 )
 from pose_lib.store.batches import Results, batch_names, delete_batches, index_batches
 from pose_lib.store.gathering import compact, gather_blocks
@@ -84,7 +84,7 @@ def publish(
         LeaseLostError: If another run publishes at the same time.
         NoBatchError: If a batch is deleted or damaged meanwhile; to be published again.
     """
-    check_choice(choice, names)
+    check_selection(choice, names)
     convert_old_parts(path)
     wanted = _TextsOf(names, digests)
     batches = batch_names(path)
@@ -95,7 +95,7 @@ def publish(
         results = index_batches(path, fewer)
         places = results.find(wanted)
     columns = names, wanted, _TextsOf(names, fingerprints or {})
-    inputs = *columns, [str(root), str(choice_source(choice))]
+    inputs = *columns, [str(root), str(selection_source(choice))]
     publication_hash = _publication_hash(inputs, results, places)
     store = open_root(path, mode="r+")
     if not _is_published(store, publication_hash):
@@ -104,7 +104,7 @@ def publish(
             chosen = _chosen(store, choice)
             write_chosen(store, chosen)
             attributes["root"] = str(root) if root else None
-            attributes["person_choice"] = choice_record(chosen, choice)
+            attributes["person_choice"] = selection_record(chosen, choice)
     # One that came meanwhile, from a worker of an ended run, is left to the next publication.
     delete_batches(path, sorted(set(batches) - _needed(results, places)))
     _remove_torn_files(path)
@@ -117,11 +117,11 @@ def choose_again(path: str | Location, choice: PersonSelection) -> Keypoints:
     Raises:
         InputError: As `read_keypoints` and `publish` do.
     """
-    keypoints = apply_choice(read_keypoints(path), choice)
+    keypoints = apply_selection(read_keypoints(path), choice)
     store = open_root(path, mode="r+")
     with _publishing(path, store, publication_hash=None) as attributes:
         write_chosen(store, keypoints.chosen)
-        attributes["person_choice"] = choice_record(keypoints.chosen, choice)
+        attributes["person_choice"] = selection_record(keypoints.chosen, choice)
     return keypoints
 
 
@@ -238,4 +238,4 @@ def _chosen(store: zarr.Group, choice: PersonSelection) -> Bool[np.ndarray, "per
     """Tell who of the people in the store is chosen."""
     if choice.rule == EVERYBODY.rule:  # without loading them
         return np.ones(len(read_array(store, "people/score")), bool)
-    return apply_choice(read_arrays(store, skeleton_of(store)), choice).chosen
+    return apply_selection(read_arrays(store, skeleton_of(store)), choice).chosen

@@ -120,7 +120,7 @@ def known_digests(path: str | Location) -> Mapping[str, tuple[str, str]]:
 
 
 def read_choice(path: str | Location) -> dict[str, Any]:
-    """Return how the published people were chosen, as `choice_record` tells it."""
+    """Return how the published people were chosen, as `selection_record` tells it."""
     recorded = open_root(path).attrs.get("person_choice")
     return dict(recorded) if isinstance(recorded, Mapping) else {}
 

@@ -1,16 +1,14 @@
 """Images, store and results on a real S3 server, with workers killed and the server gone."""
 
-import contextlib
 import json
 import os
-import signal
 import threading
 import time
 
 import cv2
 import numpy as np
 import pytest
-from distributed import Client
+from killed_workers import killing
 from prefect_dask import DaskTaskRunner
 from s3_server import SECRET, Outage, s3_server
 
@@ -91,10 +89,12 @@ def test_the_whole_way_goes_from_bucket_to_bucket(extract, undisturbed, poselift
     }
 
 
-@pytest.mark.parametrize("doing", ["extract_image", "write_batch"])
+@pytest.mark.parametrize(
+    "doing", [pytest.param("extract_image", marks=pytest.mark.every_fault), "write_batch"]
+)
 def test_a_worker_killed_at_any_step_loses_nothing(extract, cluster, undisturbed, doing):
     store = location(f"s3://bucket/killed-{doing}.zarr")
-    with _killing(cluster, doing) as victims:
+    with killing(cluster, doing) as victims:
         extract(PHOTOS, store, CONFIG)
     assert victims, f"no worker was caught in {doing}"
     _assert_same(read_keypoints(store), undisturbed)
@@ -141,30 +141,6 @@ def test_wrong_keys_are_one_clear_line_that_does_not_tell_them(server, poselift,
     assert ended.err.count("\n") == 1
     assert "check the address, and the keys" in ended.err
     assert SECRET not in ended.err
-
-
-@contextlib.contextmanager
-def _killing(cluster, doing):
-    """Kill, with -9, the first worker inside the block that is seen in that function."""
-    pids = {worker.worker_address: worker.pid for worker in cluster.workers.values()}
-    over, victims = threading.Event(), []
-
-    def watch(client):
-        while not victims and not over.wait(0.005):
-            for address, stacks in client.call_stack(keys=None).items():
-                if any(doing in frame for stack in stacks.values() for frame in stack):
-                    os.kill(pids[address], signal.SIGKILL)
-                    victims.append(pids[address])
-                    return
-
-    with Client(cluster, set_as_default=False) as client:
-        watcher = threading.Thread(target=watch, args=(client,))
-        watcher.start()
-        try:
-            yield victims
-        finally:
-            over.set()
-            watcher.join()
 
 
 def _take_away(server, store):

@@ -13,7 +13,6 @@ from pose_lib.plots.figures import (
     crop_to_person,
     png_bytes,
     pose_grid,
-    training_curves,
     triptych,
 )
 from pose_lib.plots.palette import SIDE_COLORS, joint_side
@@ -183,13 +182,6 @@ def test_a_grid_shows_every_person_once(n_people):
     masks = np.repeat(WHOLE[None], n_people, 0)
     figure = pose_grid([IMAGE] * n_people, repeat[0], BODY_15, repeat[1], masks, columns=2)
     assert len(spatial(figure)) == n_people
-
-
-def test_training_curves_leave_out_what_was_not_recorded():
-    game = [{"step": step, "generator_loss": 1.0, "discriminator_loss": 2.0} for step in range(200)]
-    assert len(training_curves([]).axes) == len(training_curves(game).axes) == 2
-    refining = [{"step": 200 + step, "joint_error": 0.1} for step in range(9)]
-    assert len(training_curves(game + refining).axes) == 3
 
 
 def test_a_png_stays_under_its_limit_and_opens():

@@ -87,6 +87,7 @@ def test_a_store_in_memory_goes_through_all_that_one_on_disk_does():
     assert not is_store(store)
 
 
+@pytest.mark.every_fault
 def test_workers_killed_at_a_store_on_s3_lose_double_and_tear_nothing(bucket):
     rng = random.Random(1)
     store = bucket / "s.zarr"
