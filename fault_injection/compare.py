@@ -12,7 +12,7 @@ import zarr
 from pose_lib.files.locations import Location
 from pose_lib.store.batches import batch_names, read_batch
 from pose_lib.store.objects import object_names
-from pose_lib.store.provenance import open_root, skeleton_of
+from pose_lib.store.provenance import open_root, read_provenance
 
 VARY = {"images/attempts", "images/seconds", "images/stamp"}
 """Arrays that may differ: what it took, and when the files were written."""
@@ -55,8 +55,8 @@ def read_content(store: Location) -> Content:
     """Read all of a store; a torn array or batch raises."""
     root = open_root(store)
     arrays = dict(_arrays(root, ("images", "people")))
-    skeleton = skeleton_of(root)
-    batches = {name: read_batch(store, name, skeleton).digest for name in batch_names(store)}
+    provenance = read_provenance(store)
+    batches = {name: read_batch(store, name, provenance).digest for name in batch_names(store)}
     torn = [path.name for path in store.rglob("*.partial")] if isinstance(store, Path) else []
     return Content(arrays, batches, (*object_names(store / "shards" / "begun"), *sorted(torn)))
 

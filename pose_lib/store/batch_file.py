@@ -10,52 +10,31 @@ import io
 import json
 import sys
 import zipfile
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
 
 from pose_lib.keypoints import ImageStatus, Keypoints
-from pose_lib.skeleton import Skeleton
+from pose_lib.skeleton import skeleton_named
 from pose_lib.store.ledger import ExtractionResults
+from pose_lib.store.provenance import Provenance
 from pose_lib.store.schema import DAMAGE
 
 BATCH_SCHEMA = "poselift-batch/1"
-DAMAGED_FILE = (*DAMAGE, EOFError, zipfile.BadZipFile)
+NO_BATCH = (*DAMAGE, EOFError, zipfile.BadZipFile)
 """What is raised at bytes that are no batch."""
 
 _VERSION = version("poselift")
 
 
-@dataclass(frozen=True)
-class BatchIndex:
-    """What is to be known of a batch to choose among results.
-
-    Attributes:
-        provenance: Hash of what the results depend on beside the images; empty in a batch of
-            another schema.
-        digest: Hash of each image's content, as ASCII bytes.
-    """
-
-    provenance: str
-    digest: np.ndarray
-    status: Int[np.ndarray, "image"]
-    attempts: Int[np.ndarray, "image"]
-
-
-def encode_batch(results: ExtractionResults, provenance: str) -> bytes:
-    """Return the file for some results.
-
-    Args:
-        provenance: Hash of what they depend on beside the images.
-    """
+def encode_batch(results: ExtractionResults, provenance: Provenance) -> bytes:
+    """Return the file for some results."""
     keypoints, file = results.keypoints, io.BytesIO()
     about = {
         "schema": BATCH_SCHEMA,
         "skeleton": keypoints.skeleton.name,
-        "provenance": provenance,
+        "provenance": provenance.digest,
         "package_version": _VERSION,
     }
     np.savez(
@@ -75,19 +54,26 @@ def encode_batch(results: ExtractionResults, provenance: str) -> bytes:
     return file.getvalue()
 
 
-def decode_batch(content: bytes, skeleton: Skeleton) -> ExtractionResults:
+def decode_batch(content: bytes, provenance: Provenance) -> ExtractionResults:
     """Return the results in a file.
 
     Raises:
-        One of ``DAMAGED_FILE``, if it is no batch of that skeleton.
+        One of ``NO_BATCH``, if it has none of that provenance.
     """
-    with _columns(content) as columns:
-        n_people = columns["n_people"]
+    with np.load(io.BytesIO(content), allow_pickle=False) as columns:
+        if any(member.compress_type for member in columns.zip.infolist()):
+            raise ValueError("it is compressed, and may unpack to anything")
+        about = _json_value(columns["about"])
+        if (about["schema"], about["provenance"]) != (BATCH_SCHEMA, provenance.digest):
+            raise ValueError("it is of another schema or provenance")
+        n_people, status = columns["n_people"], columns["status"].astype(np.int64)
+        if unknown := set(np.unique(status).tolist()) - set(ImageStatus):
+            raise ValueError(f"unknown image status {sorted(unknown)}")
         keypoints = Keypoints(
-            skeleton=skeleton,
+            skeleton=skeleton_named(provenance.skeleton),
             filename=tuple(_json_value(columns["filename"])),
             size=columns["size"],
-            status=columns["status"].astype(np.int64),
+            status=status,
             reason=tuple(map(sys.intern, _json_value(columns["reason"]))),
             keypoints=columns["keypoints"],
             image=np.repeat(np.arange(len(n_people)), n_people),
@@ -95,31 +81,6 @@ def decode_batch(content: bytes, skeleton: Skeleton) -> ExtractionResults:
         )
         digests = tuple(digest.decode() for digest in columns["digest"].tolist())
         return ExtractionResults(keypoints, digests, columns["attempts"], columns["seconds"])
-
-
-def decode_index(content: bytes) -> BatchIndex:
-    """Return what a file is chosen by, without decoding the people.
-
-    Raises:
-        As `decode_batch`.
-    """
-    with _columns(content) as columns:
-        about = _json_value(columns["about"])
-        provenance = about["provenance"] if about["schema"] == BATCH_SCHEMA else ""
-        status = columns["status"].astype(np.int8)
-        index = BatchIndex(provenance, columns["digest"], status, columns["attempts"])
-    if not len(index.digest) == len(status) == len(index.attempts):
-        raise ValueError("its columns differ in length")
-    if unknown := set(np.unique(status).tolist()) - set(ImageStatus):
-        raise ValueError(f"unknown image status {sorted(unknown)}")
-    return index
-
-
-def _columns(content: bytes) -> Any:
-    columns = np.load(io.BytesIO(content), allow_pickle=False)
-    if any(member.compress_type for member in columns.zip.infolist()):
-        raise ValueError("it is compressed, and may unpack to anything")
-    return columns
 
 
 def _json_array(value: Any) -> np.ndarray:

@@ -19,16 +19,12 @@ from hashlib import blake2b
 import numpy as np
 from jaxtyping import Float, Int
 
-from pose_lib.errors import InputError
 from pose_lib.files.atomic_write import put_atomic
 from pose_lib.files.locations import Location, location
 from pose_lib.keypoints import ImageStatus, Keypoints
-from pose_lib.skeleton import Skeleton
 from pose_lib.store.batch_file import (
-    DAMAGED_FILE,
-    BatchIndex,
+    NO_BATCH,
     decode_batch,
-    decode_index,
     encode_batch,
 )
 from pose_lib.store.ledger import ExtractionResults
@@ -40,6 +36,10 @@ from pose_lib.store.schema import DAMAGE
 _FOLDER, _BEGUN, _SUFFIX = "shards", "begun", ".npz"
 _FOUND_AT_ONCE = 1 << 16
 _READERS = 8  # threads; what a remote store takes is the time until it answers
+
+
+class NoBatchError(OSError):
+    """A file is no batch of the store, or no longer; who lists the batches again does without."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Results:
         return np.concatenate([np.empty(0, int), *places])
 
     def _find(self, digests: Sequence[str]) -> Int[np.ndarray, "wanted"]:
-        wanted, at = np.array(digests, np.bytes_), np.full(len(digests), -1)
+        wanted, at = _ascii(digests), np.full(len(digests), -1)
         if len(self):
             order = np.argsort(wanted)  # a search in order is ten times as quick
             place = np.searchsorted(self.digest, wanted[order]).clip(max=len(self) - 1)
@@ -101,10 +101,18 @@ def index_batches(path: str | Location, names: Sequence[str]) -> Results:
     Nor has a batch of other weights or settings, as of a worker of an ended run whose store was
     made anew meanwhile.
     """
-    provenance = read_provenance(path).digest
+    provenance = read_provenance(path)
+
+    def index(name: str) -> _Index | None:
+        try:
+            batch = read_batch(path, name, provenance)
+        except NoBatchError:
+            return None
+        status = batch.keypoints.status.astype(np.int8)
+        return name, _ascii(batch.digest), status, batch.attempts
+
     with ThreadPoolExecutor(_READERS) as pool:
-        found = pool.map(lambda name: _index(path, name, provenance), names)
-        return _best([index for index in found if index is not None])
+        return _best([found for found in pool.map(index, names) if found is not None])
 
 
 def batch_names(path: str | Location, key: str = "") -> list[str]:
@@ -139,28 +147,27 @@ def write_batch(
     path: str | Location, key: str, results: ExtractionResults, provenance: Provenance
 ) -> str:
     """Write results of images of a shard; return the batch's name."""
-    content = encode_batch(results, provenance.digest)
+    content = encode_batch(results, provenance)
     name = f"{key}-{_hash(content)}{_SUFFIX}"
     with writing(path):
         put_atomic(location(path) / _FOLDER / name, content)
     return name
 
 
-def read_batch(path: str | Location, name: str, skeleton: Skeleton) -> ExtractionResults:
+def read_batch(path: str | Location, name: str, provenance: Provenance) -> ExtractionResults:
     """Read a batch.
 
     Raises:
-        OSError: If it is gone or damaged: who lists the batches again finds that out.
-        InputError: If it is not what a batch should be, although it is as it was written.
+        NoBatchError: If it is gone, damaged, or of another provenance.
     """
     file = location(path) / _FOLDER / name
-    content = _content(path, name)
-    if content is None:
-        raise OSError(f"{file} is gone or damaged")
+    content = read_object(file)
+    if content is None or not name.endswith(f"-{_hash(content)}{_SUFFIX}"):
+        raise NoBatchError(f"{file} is gone or damaged; run the same command again")
     try:
-        return decode_batch(content, skeleton)
-    except DAMAGED_FILE as error:
-        raise InputError(f"{file} is no batch of results ({error}); remove it") from error
+        return decode_batch(content, provenance)
+    except NO_BATCH as error:
+        raise NoBatchError(f"{file} is no batch of this store: {error}") from error
 
 
 def delete_batches(path: str | Location, names: Sequence[str]) -> None:
@@ -197,35 +204,26 @@ def begun_digests(path: str | Location, key: str) -> Counter[str]:
     return begun
 
 
-def _content(path: str | Location, name: str) -> bytes | None:
-    """Return a batch's bytes, None if they are gone or not those that were written."""
-    content = read_object(location(path) / _FOLDER / name)
-    whole = content is not None and name.endswith(f"-{_hash(content)}{_SUFFIX}")
-    return content if whole else None
-
-
 def _hash(content: bytes) -> str:
     return blake2b(content, digest_size=16).hexdigest()
 
 
-def _index(path: str | Location, name: str, provenance: str) -> tuple[str, BatchIndex] | None:
-    """Read what a batch holds; None if it is gone, damaged or of another provenance."""
-    content = _content(path, name)
-    try:
-        index = decode_index(content) if content is not None else None
-    except DAMAGED_FILE:
-        return None
-    return (name, index) if index and index.provenance == provenance else None
+def _ascii(digests: Sequence[str]) -> np.ndarray:
+    return np.array(digests, np.bytes_)
 
 
-def _best(found: Sequence[tuple[str, BatchIndex]]) -> Results:
-    names, indices = tuple(name for name, _ in found), [index for _, index in found]
-    counts = [len(index.digest) for index in indices]
-    digest = np.concatenate([np.empty(0, "S1"), *(index.digest for index in indices)])
-    status = np.concatenate([np.empty(0, np.int8), *(index.status for index in indices)])
-    attempts = np.concatenate([np.empty(0, np.int32), *(index.attempts for index in indices)])
+_Index = tuple[str, np.ndarray, np.ndarray, np.ndarray]
+"""A batch's name, and digest, status and attempts of its images."""
+
+
+def _best(indices: Sequence[_Index]) -> Results:
+    names, digests, statuses, tries = zip(*indices, strict=True) if indices else ((),) * 4
+    counts = [len(each) for each in digests]
+    digest = np.concatenate([np.empty(0, "S1"), *digests])
+    status = np.concatenate([np.empty(0, np.int8), *statuses])
+    attempts = np.concatenate([np.empty(0, np.int32), *tries])
     row = np.concatenate([np.empty(0, np.int32), *(np.arange(n, dtype=np.int32) for n in counts)])
-    file = np.repeat(np.arange(len(indices), dtype=np.int32), counts)
+    file = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
 
     # Of two failures the one that knows of the other; of equals that in the larger batch, so that
     # nothing needs the batches of which it was made by one who died before their deletion.

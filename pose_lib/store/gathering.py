@@ -8,10 +8,10 @@ from jaxtyping import Int
 
 from pose_lib.files.locations import Location
 from pose_lib.keypoints import ImageStatus, Keypoints
-from pose_lib.skeleton import Skeleton
+from pose_lib.skeleton import Skeleton, skeleton_named
 from pose_lib.store.batches import Results, read_batch, shard_key, write_batch
 from pose_lib.store.ledger import ExtractionResults, concatenate_results
-from pose_lib.store.provenance import open_root, read_provenance, skeleton_of
+from pose_lib.store.provenance import read_provenance
 from pose_lib.store.schema import CHUNK_ROWS
 
 NO_RESULT = "no result: its shard did not finish; run extract again"
@@ -56,10 +56,11 @@ def gather_blocks(
         length: Images of a block; by default as many as are published at once.
 
     Raises:
-        OSError: If a batch was deleted or damaged since it was indexed.
+        NoBatchError: If a batch was deleted or damaged since it was indexed.
     """
-    skeleton, length = skeleton_of(open_root(path)), length or _BLOCK_ROWS
-    read = functools.lru_cache(_BATCHES_IN_MEMORY)(lambda name: read_batch(path, name, skeleton))
+    provenance, length = read_provenance(path), length or _BLOCK_ROWS
+    skeleton = skeleton_named(provenance.skeleton)
+    read = functools.lru_cache(_BATCHES_IN_MEMORY)(lambda name: read_batch(path, name, provenance))
     for start in range(0, max(len(places), 1), length):
         yield _gather(read, results, places[start : start + length], skeleton)
 

@@ -82,7 +82,7 @@ def publish(
         InputError: If the annotations to choose by cannot be read, or are about other images, or
             the store cannot be written to.
         LeaseLostError: If another run publishes at the same time.
-        OSError: If a batch is deleted or damaged meanwhile; to be published again.
+        NoBatchError: If a batch is deleted or damaged meanwhile; to be published again.
     """
     check_selection(choice, names)
     convert_old_parts(path)

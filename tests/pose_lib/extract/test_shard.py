@@ -21,7 +21,6 @@ from pose_lib.errors import InputError
 from pose_lib.extract.shard import BatchSizer
 from pose_lib.files.locations import UnreachableError
 from pose_lib.keypoints import ImageStatus
-from pose_lib.skeleton import COCO_18
 from pose_lib.store import finished, open_store, publish, read_keypoints, read_ledger, remake_store
 from pose_lib.store.batches import (
     batch_names,
@@ -199,7 +198,7 @@ def assert_batches_are_whole(store):
 
 
 def _batch(store, name):
-    return read_batch(store, name, COCO_18).keypoints
+    return read_batch(store, name, PROVENANCE).keypoints
 
 
 def assert_right(store, names):
