@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from benchmarks.robustness import SHARED
 from pose_lib.config import config_table
 from pose_lib.lifting.bone_length_table import (
     BoneLengthTable,
@@ -29,13 +30,12 @@ from pose_lib.lifting.bone_length_table import (
 )
 from pose_lib.lifting.config import TrainConfig
 from pose_lib.lifting.files.lifter_folder import save_lifter
-from pose_lib.lifting.train import Training, use_one_thread
+from pose_lib.lifting.train import StepReport, Training, use_one_thread
 from pose_lib.training_data import TrainingPoses, read_training_poses
-from research.baselines.ours import show_progress
-from research.lifting import SHARED, TRAINING
 from tools.project_cmu_poses import write_projections
 
 CONFIG = TrainConfig()
+TRAINING = "mpii/annotations/mpii_train_full16.npz"
 MOTIONS = "mocap/cmu_train.npz"
 TRAINED_ON = (
     "2D annotations of MPII Human Pose (Simplified BSD), train images, people with all joints "
@@ -64,6 +64,17 @@ def main() -> None:
     }
     lifter = replace(training.lifter(), origin=origin, sources=source_tables(mpii))
     save_lifter(lifter, options.out, half=True)
+
+
+def show_progress(report: StepReport) -> None:
+    if report.step % 100 == 0 or report.step == report.total_steps:
+        losses = "  ".join(f"{name} {value:.3f}" for name, value in report.losses.items())
+        end = "\n" if report.step == report.total_steps else ""
+        print(
+            f"\r{report.stage} {report.step}/{report.total_steps}  {losses}\033[K",
+            end=end,
+            flush=True,
+        )
 
 
 def bundled_poses(data: Path) -> TrainingPoses:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from prefect import flow, unmapped
 from prefect.futures import PrefectFutureList, as_completed
 
-from flows.cluster.runner import dask_runner, worker_count
+from flows.cluster.runner import dask_runner, local_workers_ahead, worker_count
 from flows.config import PathOrUrl
 from pose_lib.extract.plan import plan_shards
 from pose_lib.extract_config import ExtractConfig
@@ -51,7 +51,7 @@ def extract_keypoints(
     Raises:
         TooManyFaultsError: After all else, if too many images were unreadable or failed.
     """
-    with exclusive_lock(store, config.lock_timeout) as lease:
+    with exclusive_lock(store, config.lock_timeout) as lease, local_workers_ahead():
         survey = scan_images(images, config, store)
         if overlays is not None:
             check_overlays(unseen(survey.source), overlays)

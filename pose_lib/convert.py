@@ -26,7 +26,7 @@ STAND_INS: dict[str, tuple[dict[str, float], ...]] = {
     # a real nose lies in front of it.
     "nose": ({"upper_neck": 0.5, "head_top": 0.5}, {"neck": 0.5, "head_top": 0.5}),
     # OpenPose finds no head top. Made of what it finds by COCO_18, that of 67 of 74 rendered people
-    # and 8 of 8 MPII people is within half a head (research/stand_ins.py). The line from neck to
+    # and 8 of 8 MPII people is within half a head (research/proxy_joints.py). The line from neck to
     # nose leads past it in most of the rendered ones, so that without eyes and ears there is none.
     "head_top": (
         *(_beyond(_EARS, neck, 1.625) for neck in _NECKS),

@@ -11,7 +11,6 @@ from pose_lib.formats.npy_pair import write_npy_pair
 from pose_lib.formats.openpose_json import write_openpose
 from pose_lib.store import read_keypoints, read_ledger
 from pose_lib.store.ledger_csv import LEDGER_FILE, ledger_csv
-from tasks.mlflow_tracking.client import connect
 from tasks.runtime.retries import RETRY_OPTIONS
 
 
@@ -47,4 +46,6 @@ def log_ledger(store: Location, run_id: str) -> None:
     first contact with MLflow takes seconds, a server, and the patience to wait for one that is
     away. `poselift status --csv` gives the same table.
     """
+    from tasks.mlflow_tracking.client import connect  # MLflow takes long to import
+
     connect().log_text(run_id, ledger_csv(read_ledger(store)), LEDGER_FILE)

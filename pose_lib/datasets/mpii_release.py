@@ -155,8 +155,9 @@ def _per_image(release: _Struct, name: str, n_images: int) -> list[Any]:
     table = release.get(name)
     if table is None or _is_empty(table):
         return []
-    several = isinstance(table, list | np.ndarray) and n_images != 1
-    entries = list(table) if several else [table]
+    entries = [table]
+    if isinstance(table, list | np.ndarray) and n_images != 1:
+        entries = list(table)
     if len(entries) != n_images:
         raise ValueError(f"{name} is about {len(entries)} images, annolist about {n_images}")
     return entries

@@ -16,7 +16,7 @@ from pose_lib.skeleton import Skeleton
 
 @dataclass(frozen=True)
 class OpenPoseDetector:
-    """Finds people in images. Make one with ``load_detector``.
+    """Finds people in images. Make one with ``load_openpose``.
 
     Attributes:
         config: How it prepares and decodes.

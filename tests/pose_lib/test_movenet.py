@@ -25,7 +25,7 @@ from pose_lib.movenet import (
     without_duplicates,
 )
 from pose_lib.openpose.config import OpenPoseConfig
-from pose_lib.openpose.load import load_detector
+from pose_lib.openpose.load import load_openpose
 from pose_lib.skeleton import BODY_15, COCO_17
 
 FETCHED = Path(__file__).parents[2] / ".poselift/weights"
@@ -138,7 +138,7 @@ def test_the_identity_names_all_that_decides_results(detector):
 
 
 def test_it_finds_the_people_that_openpose_finds(detector):
-    openpose = load_detector(OpenPoseConfig(), threads=1)
+    openpose = load_openpose(OpenPoseConfig(), threads=1)
     pictures = [cv2.imread(str(file)) for file in sorted(sample_images().glob("demo_*.jpg"))]
     apart = []
     for picture in pictures:

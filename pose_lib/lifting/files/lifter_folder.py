@@ -30,6 +30,8 @@ from pose_lib.skeleton import BODY_15
 
 SCHEMA = "poselift-lifter/2"
 WEIGHTS, DESCRIPTION = "lifter.safetensors", "lifter.json"
+BUNDLED = "bundled"
+REGISTRY_PREFIXES = ("models:/", "runs:/")
 
 _MAX_DESCRIPTION_BYTES = 1 << 22  # of some kB, more where the origin tells much
 
@@ -61,12 +63,25 @@ def save_lifter(lifter: Lifter, folder: Path, *, half: bool = False) -> None:
     write_atomic(folder / DESCRIPTION, json.dumps(description, indent=2).encode())
 
 
-def load_lifter(folder: Path) -> Lifter:
-    """Read a lifter.
+def load_lifter(model: str | Path = BUNDLED) -> Lifter:
+    """Load a lifter: the bundled one by default, else the one in a folder.
 
     Raises:
         InputError: If the folder holds none, or a damaged one.
     """
+    if model == BUNDLED:
+        return bundled_lifter()
+    if str(model).startswith(REGISTRY_PREFIXES):
+        raise InputError(
+            f"{model} names a lifter of an MLflow registry, of which pose_lib knows nothing; load "
+            f"it with tasks.mlflow_tracking.registry.fetch_lifter({str(model)!r})"
+        )
+    folder = Path(model)
+    if not (folder / DESCRIPTION).is_file():
+        raise InputError(
+            f"there is no lifter at {str(model)!r}: give `bundled`, a lifter's folder (with "
+            f"{DESCRIPTION}), or MLflow's models:/pose-lifter@champion"
+        )
     description = _read_description(folder)
     content = _read_bytes(folder / WEIGHTS, "lifter")
     if hashlib.sha256(content).hexdigest() != description.get("sha256"):

@@ -70,7 +70,7 @@ class BatchConfig:
 
 
 class BatchDetector:
-    """Finds people in images, many at once. ``load_detector`` makes one where there is a GPU.
+    """Finds people in images, many at once. ``load_openpose`` makes one where there is a GPU.
 
     Its worker processes start with the first images and live as long as the detector. Not for
     several threads at once.

@@ -5,15 +5,16 @@ import json
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import nn
 
 from pose_lib.errors import InputError
 from pose_lib.files.parsing import read_json, validation_errors
 from pose_lib.openpose.models import BodyModel
+
+if TYPE_CHECKING:  # it takes a second to import
+    import torch
 
 _BUNDLED_SHA256 = "9d037a4571a990ee1df49e2dc03a0168b66519119ca7908f49b349612f5cd931"
 """What ``tools/convert_openpose_weights.py`` makes; see NOTICE."""
@@ -122,13 +123,16 @@ def record_path(model: BodyModel, added: Path) -> Path:
     return added / f"{model.name}.json"
 
 
-def load_network(model: BodyModel, weights: WeightsFile) -> nn.Module:
+def load_network(model: BodyModel, weights: WeightsFile) -> "torch.nn.Module":
     """Read a weights file into the model's network, ready for inference.
 
     Raises:
         InputError: If the file is missing, has another hash, or fits another network.
     """
-    _check_hash(weights)
+    import torch
+    from safetensors.torch import load_file
+
+    check_hash(weights)
     network = unfilled_network(model)
     try:
         # float32 weights stay in the mapped file, which all workers of a machine share.
@@ -144,13 +148,16 @@ def load_network(model: BodyModel, weights: WeightsFile) -> nn.Module:
     return network.eval().requires_grad_(False)
 
 
-def unfilled_network(model: BodyModel) -> nn.Module:
+def unfilled_network(model: BodyModel) -> "torch.nn.Module":
     """Return the model's network without memory for its weights: names and shapes alone."""
+    import torch
+
     with torch.device("meta"):
         return model.make_network()
 
 
-def _check_hash(weights: WeightsFile) -> None:
+def check_hash(weights: WeightsFile) -> None:
+    """Raise an ``InputError`` if the file is not what it should be."""
     found = file_hash(weights.path, "sha256", remedy=weights.remedy)
     if found != weights.sha256:
         raise InputError(

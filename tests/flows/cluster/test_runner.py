@@ -149,6 +149,13 @@ def test_workers_started_ahead_are_those_of_the_next_flow(monkeypatch):
         assert not left_over_workers()
 
 
+def test_workers_that_wait_for_a_flow_are_not_started_twice(monkeypatch):
+    monkeypatch.setenv("POSELIFT_WORKERS", "1")
+    with workers_ahead(), workers_ahead():
+        assert len(flows.cluster.runner._ahead) == 1
+    assert not left_over_workers()
+
+
 def test_workers_started_ahead_that_no_flow_wants_end_with_the_block(monkeypatch):
     monkeypatch.setenv("POSELIFT_WORKERS", "1")
     with pytest.raises(ZeroDivisionError), workers_ahead():

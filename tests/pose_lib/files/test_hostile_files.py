@@ -1,8 +1,7 @@
 """Whatever bytes a file holds, its reader returns, or says in one line which file is wrong and how.
 
-The law that ``research/fuzzing/fuzz_readers.py`` holds the readers to for half an hour, here for
-some seconds: on what the fuzzer once found (``tests/fuzz_corpus``), on changed valid files, and
-on bombs.
+Tried on what a fuzzer once found (``tests/fuzz_corpus``), on changed valid files, and on bombs;
+see ``docs/fuzzing.md``.
 """
 
 import functools
@@ -22,6 +21,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from file_readers import targets
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -34,7 +34,6 @@ from pose_lib.files.parsing import MAX_TOML_BYTES
 from pose_lib.formats.openpose_json import read_openpose
 from pose_lib.lifting.config import TrainConfig
 from pose_lib.store import read_keypoints
-from research.fuzzing.fuzz_targets import targets
 
 TARGETS = targets()
 CORPUS = Path(__file__).parents[3] / "fuzz_corpus"

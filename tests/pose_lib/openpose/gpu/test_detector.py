@@ -19,7 +19,7 @@ from pose_lib.openpose.config import OpenPoseConfig
 from pose_lib.openpose.gpu.detector import BatchConfig, BatchDetector
 from pose_lib.openpose.gpu.network import CpuNetwork
 from pose_lib.openpose.gpu.worker import slots_for
-from pose_lib.openpose.load import load_detector
+from pose_lib.openpose.load import load_openpose
 from pose_lib.openpose.models import MOBILENET_THIN
 from pose_lib.openpose.views import prepare, views_of
 from pose_lib.openpose.weights.weight_files import bundled_weights, load_network
@@ -113,7 +113,7 @@ def test_people_are_those_found_one_by_one(pictures, config):
         results = list(extract_images(reads_of(pictures), detector))
     finally:
         detector.close()
-    expected = list(extract_images(reads_of(pictures), load_detector(config)))
+    expected = list(extract_images(reads_of(pictures), load_openpose(config)))
     assert [result.status for result in expected].count(ImageStatus.UNREADABLE) == 2
     assert_same_results(results, expected)
     assert all(result.seconds > 0 for result in results)
@@ -127,7 +127,7 @@ def test_half_precision_finds_the_people_within_two_pixels(pictures):
     finally:
         detector.close()
     for one, other in zip(
-        results, extract_images(reads_of(pictures), load_detector(QUICK)), strict=True
+        results, extract_images(reads_of(pictures), load_openpose(QUICK)), strict=True
     ):
         assert len(one.people) == len(other.people)
         distance = np.abs(one.people.keypoints - other.people.keypoints)[..., :2]
@@ -137,7 +137,7 @@ def test_half_precision_finds_the_people_within_two_pixels(pictures):
 def test_one_image_alone_is_detected_as_by_itself(detector, pictures):
     image = pictures.read("0_demo_armsup.jpg")
     people = detector.detect(image)
-    expected = load_detector(QUICK).detect(image)
+    expected = load_openpose(QUICK).detect(image)
     np.testing.assert_allclose(people.keypoints, expected.keypoints, atol=0.01)
 
 
@@ -208,7 +208,7 @@ def test_a_run_given_up_does_not_show_in_the_next(detector, pictures):
     given_up.close()
     assert not any(process.is_running() for process in processes)
     results = list(detector.detect_many(reads_of(pictures)[:3]))
-    expected = list(extract_images(reads_of(pictures)[:3], load_detector(QUICK)))
+    expected = list(extract_images(reads_of(pictures)[:3], load_openpose(QUICK)))
     assert_same_results(results, expected)
 
 
@@ -238,7 +238,7 @@ def test_it_works_in_a_dask_worker_and_ends_with_it(pictures):
         labels, numbers = call.result(timeout=60)
         assert all(psutil.pid_exists(number) for number in numbers)
     expected = [
-        each.status.label for each in extract_images(reads_of(pictures), load_detector(QUICK))
+        each.status.label for each in extract_images(reads_of(pictures), load_openpose(QUICK))
     ]
     assert labels == expected
     assert not wait_for(lambda: [n for n in numbers if psutil.pid_exists(n)])

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from pose_lib.errors import InputError
 from pose_lib.openpose.config import OpenPoseConfig
 from pose_lib.openpose.engine import make_engine
-from pose_lib.openpose.load import load_detector
+from pose_lib.openpose.load import load_openpose
 from pose_lib.openpose.models import (
     CMU_BODY_25,
     CMU_COCO,
@@ -72,7 +72,7 @@ def test_maps_are_those_of_opencv_4(added, folder, engine):
 def test_people_are_looked_for_with_added_weights(added, folder):
     model, image = added
     config = OpenPoseConfig(model.name, engine="torch", input_height=48)
-    detector = load_detector(config, added_weights=folder)
+    detector = load_openpose(config, added_weights=folder)
     assert detector.skeleton == model.skeleton
     assert detector.detect(image).keypoints.shape[1:] == (len(model.skeleton), 3)
 

@@ -1,6 +1,6 @@
 """How near MPII's joints stand-ins come, where OpenPose's network has no such joint.
 
-    python research/stand_ins.py DATA
+    python -m research.proxy_joints DATA
 
 DATA is the development data: `mpii/images` and `mpii/crops256` with `ground_truth.json`,
 `mpii/annotations/mpii_train_full16.npz`, and `renders` with `truth.npz`.
@@ -23,7 +23,7 @@ from pose_lib.extract.image_result import extract_image, join_results
 from pose_lib.images.find import find_images
 from pose_lib.keypoints import Keypoints
 from pose_lib.openpose.config import OpenPoseConfig
-from pose_lib.openpose.load import load_detector
+from pose_lib.openpose.load import load_openpose
 from pose_lib.skeleton import COCO_17, MPI_15, MPII_16
 
 MADE = ("head_top", "upper_neck", "thorax", "pelvis")
@@ -54,7 +54,7 @@ def main() -> None:
 
 def found_people(folder: Path) -> Keypoints:
     """Find the people in a folder's images and give them MPII's joints."""
-    detector, source = load_detector(OpenPoseConfig(), threads=1), find_images(folder)
+    detector, source = load_openpose(OpenPoseConfig(), threads=1), find_images(folder)
     results = [
         extract_image(functools.partial(source.read, name), detector.detect, detector.skeleton)
         for name in source.names
