@@ -41,8 +41,8 @@ from pose_lib.lifting.files.sweep_table import read_sweep
 from pose_lib.lifting.lifter import Lifter
 from pose_lib.lifting.networks import Regressor
 from pose_lib.lifting.train import Checkpoint
-from pose_lib.openpose.weights.caffemodel_reader import read_caffemodel
 from pose_lib.openpose.models import model_named
+from pose_lib.openpose.weights.caffemodel_reader import read_caffemodel
 from pose_lib.openpose.weights.weight_files import AddedWeights, added_weights
 from pose_lib.skeleton import BODY_15, COCO_17, MPII_16
 from pose_lib.store import read_keypoints
