@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 
 from pose_lib.openpose.decode import DecodeConfig
-from pose_lib.openpose.engine import ENGINES, PRECISIONS
+
+ENGINES = ("auto", "openvino", "torch")
+PRECISIONS = ("float32", "half")
 
 SIDE = 16
 """The network's input sides are multiples of this many pixels."""

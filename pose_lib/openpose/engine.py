@@ -17,9 +17,6 @@ Maps = tuple[
 ]
 Engine = Callable[[Prepared], Maps]
 
-ENGINES = ("auto", "openvino", "torch")
-PRECISIONS = ("float32", "half")
-
 
 def gpu_is_here() -> bool:
     """Tell whether this machine has a GPU that torch computes on."""

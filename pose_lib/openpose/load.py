@@ -2,15 +2,10 @@
 
 from dataclasses import asdict
 from pathlib import Path
-
-from torch import nn
+from typing import Any
 
 from pose_lib.extract.detector import DetectorIdentity, PersonDetector
 from pose_lib.openpose.config import OpenPoseConfig
-from pose_lib.openpose.detector import OpenPoseDetector
-from pose_lib.openpose.engine import make_engine, number_type, on_gpu
-from pose_lib.openpose.gpu_detector import BatchConfig, BatchDetector
-from pose_lib.openpose.gpu_network import CudaNetwork
 from pose_lib.openpose.models import BodyModel, model_named
 from pose_lib.openpose.weights import find_weights, load_network
 from pose_lib.processes.host import usable_cores
@@ -33,6 +28,9 @@ def load_detector(
     Raises:
         InputError: If there is no such model, or its weights are missing or damaged.
     """
+    from pose_lib.openpose.detector import OpenPoseDetector  # heavy, and `identify` is quick
+    from pose_lib.openpose.engine import make_engine, on_gpu
+
     model = model_named(config.model)
     network = load_network(model, find_weights(model, added_weights))
     if on_gpu(config.engine):
@@ -48,7 +46,11 @@ def identify(settings: OpenPoseConfig, weights: Path) -> DetectorIdentity:
     """
     model = model_named(settings.model)
     table = asdict(settings) | {"edition": EDITION}
-    table["precision"] = number_type(table.pop("engine"), table["precision"])
+    engine = table.pop("engine")
+    if settings.precision != "float32":
+        from pose_lib.openpose.engine import number_type
+
+        table["precision"] = number_type(engine, settings.precision)
     return DetectorIdentity(model.skeleton, find_weights(model, weights).sha256, table)
 
 
@@ -57,7 +59,14 @@ def load(settings: OpenPoseConfig, weights: Path, *, threads: int) -> PersonDete
     return load_detector(settings, added_weights=weights, threads=threads)
 
 
-def gpu_detector(config: OpenPoseConfig, model: BodyModel, network: nn.Module) -> BatchDetector:
-    """Return a detector on the current GPU, with a worker process for every core but one."""
+def gpu_detector(config: OpenPoseConfig, model: BodyModel, network: Any) -> PersonDetector:
+    """Return a detector on the current GPU, with a worker process for every core but one.
+
+    Args:
+        network: A torch module.
+    """
+    from pose_lib.openpose.gpu_detector import BatchConfig, BatchDetector
+    from pose_lib.openpose.gpu_network import CudaNetwork
+
     on_gpu = CudaNetwork(network, precision=config.precision)
     return BatchDetector(config, model, on_gpu, BatchConfig(max(1, usable_cores() - 1)))

@@ -5,11 +5,7 @@ import json
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
-
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import nn
+from typing import Any
 
 from pose_lib.errors import InputError
 from pose_lib.files.parsing import read_json, validation_errors
@@ -122,12 +118,16 @@ def record_path(model: BodyModel, added: Path) -> Path:
     return added / f"{model.name}.json"
 
 
-def load_network(model: BodyModel, weights: WeightsFile) -> nn.Module:
-    """Read a weights file into the model's network, ready for inference.
+def load_network(model: BodyModel, weights: WeightsFile) -> Any:
+    """Read a weights file into the model's network, a torch module ready for inference.
 
     Raises:
         InputError: If the file is missing, has another hash, or fits another network.
     """
+    import torch  # here, since whoever only looks for weights need not wait for it
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
     _check_hash(weights)
     network = unfilled_network(model)
     try:
@@ -144,8 +144,10 @@ def load_network(model: BodyModel, weights: WeightsFile) -> nn.Module:
     return network.eval().requires_grad_(False)
 
 
-def unfilled_network(model: BodyModel) -> nn.Module:
+def unfilled_network(model: BodyModel) -> Any:
     """Return the model's network without memory for its weights: names and shapes alone."""
+    import torch
+
     with torch.device("meta"):
         return model.make_network()
 
