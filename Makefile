@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+TESTS := $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadgroup --durations 20
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format clean
+.PHONY: help demo test test-all check format clean
 
 help:  ## Show this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(not (3, 11) <= v[:2] < (3, 14))' || \
@@ -22,10 +23,13 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)  ## Run the whole pipeline on the bundled sample, results in demo-out/.
 	$(BIN)/poselift demo --out demo-out
 
-test: $(READY)  ## Run the tests.
-	$(BIN)/python -m pytest
+test: $(READY)  ## Run the tests, of kills and outages one of each kind.
+	$(TESTS)
 
-check: $(READY)  ## Format, lint, types, import contracts and the tests, as CI does.
+test-all: $(READY)  ## Run the tests with every kill and outage.
+	$(TESTS) -m ""
+
+check: $(READY)  ## Format, lint, types, import contracts and `make test`, as CI does.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

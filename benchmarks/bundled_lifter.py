@@ -20,22 +20,22 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from benchmarks.robustness import SHARED
 from pose_lib.config import config_table
 from pose_lib.lifting.bone_length_table import (
     BoneLengthTable,
     from_plain,
-    measure_bone_length_tables,
+    measure_tables,
     with_tables,
 )
 from pose_lib.lifting.files.lifter_folder import save_lifter
 from pose_lib.lifting.training.config import TrainConfig
-from pose_lib.lifting.training.train import Training, use_one_thread
+from pose_lib.lifting.training.train import StepReport, Training, use_one_thread
 from pose_lib.training_data import TrainingPoses, read_training_poses
-from research.baselines.ours import show_progress
-from research.lifting import SHARED, TRAINING
 from tools.project_cmu_poses import write_projections
 
 CONFIG = TrainConfig()
+TRAINING = "mpii/annotations/mpii_train_full16.npz"
 MOTIONS = "mocap/cmu_train.npz"
 TRAINED_ON = (
     "2D annotations of MPII Human Pose (Simplified BSD), train images, people with all joints "
@@ -43,7 +43,7 @@ TRAINED_ON = (
 )
 FOLDER = Path(__file__).parents[1] / "pose_lib" / "data" / "lifter"
 SOURCES = Path(__file__).with_name("sources.json")
-"""What `poselift proportions DATA --json` told of other sources, see `docs/lifting-sources.md`."""
+"""Tables of other joint conventions, as `poselift bone-lengths DATA --json` prints them."""
 
 
 def main() -> None:
@@ -66,6 +66,17 @@ def main() -> None:
     save_lifter(lifter, options.out, half=True)
 
 
+def show_progress(report: StepReport) -> None:
+    if report.step % 100 == 0 or report.step == report.total_steps:
+        losses = "  ".join(f"{name} {value:.3f}" for name, value in report.losses.items())
+        end = "\n" if report.step == report.total_steps else ""
+        print(
+            f"\r{report.stage} {report.step}/{report.total_steps}  {losses}\033[K",
+            end=end,
+            flush=True,
+        )
+
+
 def bundled_poses(data: Path) -> TrainingPoses:
     """Return the people whom the bundled lifter is trained on."""
     with TemporaryDirectory() as folder:
@@ -75,8 +86,8 @@ def bundled_poses(data: Path) -> TrainingPoses:
 
 
 def bone_length_tables(mpii: Path) -> tuple[BoneLengthTable, ...]:
-    """Return what the lifter knows of sources: MPII's table, measured here, and the others."""
-    own = measure_bone_length_tables(
+    """Return the tables of the lifter: MPII's table, measured here, and the others."""
+    own = measure_tables(
         read_training_poses([mpii]).by_skeleton,
         "MPII's train images, all joints annotated",
         np.random.default_rng(0),

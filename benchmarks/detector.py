@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from pose_lib.openpose.config import OpenPoseConfig
-from pose_lib.openpose.load import load_detector
+from pose_lib.openpose.load import load_openpose
 from pose_lib.openpose.people import people_in
 from pose_lib.openpose.views import prepare, views_of
 
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
 
-    detector = load_detector(OpenPoseConfig(), threads=arguments.threads)
+    detector = load_openpose(OpenPoseConfig(), threads=arguments.threads)
     cv2.setNumThreads(arguments.threads)
     files = readable_images(arguments.folder)
     if not files:

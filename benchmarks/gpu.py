@@ -4,7 +4,7 @@
     python -m benchmarks.gpu --device cpu      # the same steps in little, to see that they run
 
 IMAGES is a folder, glob pattern or list; without it, the sample's pictures of 1280x720 are written
-``--count`` times, each time in other bytes. Needs of the project only ``pose_lib``.
+``--count`` times, each time in other bytes.
 
 Three tables:
 
@@ -15,17 +15,9 @@ Three tables:
   while a batch is computed; copies do not count
 - how far maps and joints of this device and precision are from float32 on the CPU
 
-Floors at 656x368, per image. The network: 15.1 GFLOP are 0.02 ms at 790 TFLOP/s, a good bfloat16
-product on an H200; but its layers are thin, and in half precision the convolutions alone read and
-write 0.44 GB, which is 0.11 ms at 4 TB/s: the card is bound by its memory, to some 9,000 images/s.
-The bus: 0.72 MB in and 0.43 MB out are 0.02 ms at 50 GB/s. The CPU: 5.0 core-ms in the worker
-processes (2.9 to decode a JPEG of 1280x720, 0.7 to resize it, 1.3 to find the people) and 0.2 in
-this one, measured on one core of an Intel Xeon.
-
-So the cores bound the chain: 1,000 images/s take five of them, sixteen feed some 3,000 images/s,
-and those keep such a card busy for a third of the time. Busy for 90 % it is with some 45 cores,
-with a heavier network, or with more views of each image. Finding the peaks on the GPU would save at
-most a quarter of the cores' work; decoding JPEGs there, more than half.
+Floors at 656x368, per image: the network 0.11 ms, the time in half precision to read and write
+what its layers hold (0.44 GB at 4 TB/s); the bus 0.02 ms; the CPU 5.2 core-ms, most of it to decode
+a JPEG. So the cores bound the chain: sixteen feed some 3,000 images/s, a third of the card's rate.
 """
 
 import argparse
@@ -41,23 +33,21 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.varied_images import write_varied_images
 from pose_lib.datasets.sample import sample_images
-from pose_lib.images.encode import write_image
 from pose_lib.images.find import find_images
 from pose_lib.images.source import ImageSource
 from pose_lib.keypoints import People
-from pose_lib.openpose.config import OpenPoseConfig
-from pose_lib.openpose.gpu_detector import BatchConfig, BatchDetector
-from pose_lib.openpose.gpu_network import BatchNetwork, CpuNetwork, CudaNetwork, Finished
+from pose_lib.openpose.config import PRECISIONS, OpenPoseConfig
+from pose_lib.openpose.gpu.detector import BatchConfig, BatchDetector
+from pose_lib.openpose.gpu.network import BatchNetwork, CpuNetwork, CudaNetwork, Finished
 from pose_lib.openpose.models import MOBILENET_THIN
 from pose_lib.openpose.views import prepare, views_of
-from pose_lib.openpose.weights import bundled_weights, load_network
+from pose_lib.openpose.weights.weight_files import bundled_weights, load_network
 
 TARGET = "target: 1,000 images/s at 656x368, GPU busy 90 %"
 FLOP_PER_PIXEL = 2 * 7.54e9 / (368 * 656)
 """Of mobilenet_thin, by its layers."""
-
-PRECISIONS = ("float32", "half")
 
 
 @dataclass(frozen=True)
@@ -83,7 +73,7 @@ def main() -> None:
     print(f"{device_name(arguments.device)}, torch {torch.__version__}\n{TARGET}\n")
     bare = measure_network(arguments.device, scale, arguments.batches)
     with tempfile.TemporaryDirectory() as folder:
-        images = arguments.images or varied_sample(Path(folder), arguments.count)
+        images = arguments.images or write_varied_images(Path(folder), arguments.count)
         measure_chain(arguments.device, scale, find_images(images), arguments.readers, bare)
     measure_agreement(arguments.device)
 
@@ -108,20 +98,6 @@ def device_name(device: str) -> str:
         return torch.cuda.get_device_name()
     torch.set_num_threads(1)
     return "one CPU thread"
-
-
-def varied_sample(folder: Path, count: int) -> str:
-    source = find_images(sample_images())
-    names = [name for name in source.names if name.startswith("demo_")]
-    pictures = [
-        picture for name in names if (picture := source.read(name)).shape[:2] == (720, 1280)
-    ]
-    for number in range(count):
-        again, which = divmod(number, len(pictures))
-        picture = pictures[which].copy()
-        picture[0, 0] = again % 256  # other content at the same quality
-        write_image(folder / f"{number:05}.jpg", picture, quality=80 + again % 16)
-    return str(folder)
 
 
 def network_on(device: str, precision: str) -> BatchNetwork:

@@ -20,7 +20,7 @@ from pose_lib.extract.detector import PersonDetector
 from pose_lib.extract.image_result import extract_image, join_results
 from pose_lib.images.find import find_images
 from pose_lib.openpose.config import OpenPoseConfig
-from pose_lib.openpose.load import load_detector
+from pose_lib.openpose.load import load_openpose
 
 TRUTH = {
     "mpii/images": "ground_truth.json",
@@ -35,7 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("data", type=Path)
     data = parser.parse_args().data
-    detector = load_detector(OpenPoseConfig(), threads=1)
+    detector = load_openpose(OpenPoseConfig(), threads=1)
     print(f"{'':18}", *(f"{column:>8}" for column in COLUMNS))
     for place, truth in TRUTH.items():
         figures = score_folder(
@@ -74,7 +74,7 @@ def limb_joints_right(detector: PersonDetector, folder: Path) -> tuple[int, int]
 def person_similarities(detector: PersonDetector, folder: Path) -> list[float]:
     """Return the OKS of every annotated person; 0 for one who is not found."""
     truth = read_keypoint_truth(folder / "test_coco.json")
-    verdicts = score_folder(detector, folder, truth).verdicts
+    verdicts = score_folder(detector, folder, truth).matches
     return np.concatenate([verdict.person_oks for verdict in verdicts]).tolist()
 
 

@@ -18,11 +18,20 @@ from pose_lib.images.find import find_images
 from pose_lib.images.source import ImageSource
 from pose_lib.keypoints import ImageStatus, Keypoints
 from pose_lib.skeleton import COCO_18
-from pose_lib.store import Provenance, known_digests, open_store, publish, read_keypoints
-from pose_lib.store.batches import begin_part, finish_part, shard_key
+from pose_lib.store import (
+    Provenance,
+    finished,
+    known_digests,
+    open_store,
+    other_settings,
+    publish,
+    read_keypoints,
+)
+from pose_lib.store.batches import begin_batch, begun_digests, end_batch, shard_key, write_batch
 from pose_lib.store.ledger import ExtractionResults
 
 N_IMAGES = 32  # one batch
+ORIGIN = Provenance(COCO_18.name, "made up")
 
 
 def main() -> None:
@@ -38,18 +47,25 @@ def main() -> None:
     def step(name: str, do: Callable[[], Any]) -> Any:
         asked.clear()
         result = do()
-        kinds = "  ".join(f"{kind:>4} {asked[kind]:4}" for kind in ("GET", "HEAD", "PUT", "POST"))
+        kinds = "  ".join(
+            f"{kind} {asked[kind]:3}" for kind in ("GET", "HEAD", "PUT", "POST", "DELETE")
+        )
         print(f"{name:<36} {kinds}")
         return result
 
     print(f"{N_IMAGES} images\n")
     source = step("list the images", lambda: find_images(str(photos)))
-    stamps = step("learn their stamps", source.stamps)
+    stamps = step("learn their stamps", source.fingerprints)
     digests = step("hash them", lambda: source.digests(stamps))
     step("read them", lambda: [source.read(name) for name in source.names])
-    step("make the store", lambda: open_store(store, Provenance(COCO_18.name, "made up")))
-    step("keep a batch", lambda: _keep(store, source, digests))
-    step("publish", lambda: publish(store, source.names, digests, stamps=stamps, root=source.root))
+    step("make the store", lambda: open_store(store, ORIGIN))
+    step("begin a shard", lambda: _begin_shard(store, digests))
+    step("keep the first batch", lambda: _keep(store, source, digests))
+    step("keep another batch", lambda: _keep(store, source, digests))
+    step(
+        "publish",
+        lambda: publish(store, source.names, digests, fingerprints=stamps, root=source.root),
+    )
     known = step("learn what is known", lambda: known_digests(store))
     step("hash them when nothing changed", lambda: source.digests(stamps, known))
     step("read the keypoints", lambda: read_keypoints(store))
@@ -86,13 +102,19 @@ def _keep(store: Location, source: ImageSource, digests: dict[str, str]) -> None
         score=np.ones(n_images, np.float32),
     )
     of_images = tuple(digests.values())
-    ones = np.ones(n_images)
-    part = begin_part(store, shard_key(of_images), of_images)
-    finish_part(
-        store,
-        part,
-        ExtractionResults(people, of_images, ones.astype(np.int32), ones.astype(np.float32)),
-    )
+    key, ones = shard_key(of_images), np.ones(n_images)
+    results = ExtractionResults(people, of_images, ones.astype(np.int32), ones.astype(np.float32))
+    mark = begin_batch(store, key, of_images)
+    write_batch(store, key, results, ORIGIN)
+    end_batch(store, mark)
+
+
+def _begin_shard(store: Location, digests: dict[str, str]) -> None:
+    """Ask what a worker asks before the first batch of a shard."""
+    key = shard_key(tuple(digests.values()))
+    other_settings(store, ORIGIN)
+    begun_digests(store, key)
+    finished(store, key)
 
 
 if __name__ == "__main__":

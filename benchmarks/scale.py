@@ -25,7 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +33,7 @@ import zarr
 
 from benchmarks.fixed_cost_detector import COST_VARIABLE, NAME, numbered_image
 from benchmarks.process_tree import Usage, watched
-from research.scale_floors import Floors, floors
+from benchmarks.scale_floors import floors
 from tasks.runtime.workspace import HOME_VARIABLE, Workspace
 
 PER_FOLDER = 1000
@@ -56,83 +56,20 @@ class Run:
     answer: dict[str, object]
 
 
-@dataclass(frozen=True)
-class Measured:
-    """What one number of images came to. Milliseconds are for each image."""
-
-    images: int
-    workers: int
-    cost_ms: float
-    load: float
-    seconds: float
-    overhead_ms: float
-    cpu_overhead_ms: float
-    start_seconds: float
-    survey_ms: float
-    detection_ms: float
-    publish_ms: float
-    flow_mb: float
-    worker_mb: float
-    server_mb: float
-    flow_cpu_ms: float
-    worker_cpu_ms: float
-    server_cpu_seconds: float
-    database_mb: float
-    database_rows: int
-    again_seconds: float
-    again_start_seconds: float
-    again_flow_mb: float
-    status_seconds: float
-    status_mb: float
-    store_files: int
-    store_mb: float
-    floors: Floors
-
-
-_ROWS = (
-    ("first run, s", "seconds", 1),
-    ("  overhead, ms of a worker an image", "overhead_ms", 3),
-    ("  the same in processor time", "cpu_overhead_ms", 3),
-    ("  until the flow begins, s", "start_seconds", 1),
-    ("  survey and plan, ms an image", "survey_ms", 3),
-    ("  shards, ms an image", "detection_ms", 3),
-    ("  publish and end, ms an image", "publish_ms", 3),
-    ("  flow's processor, ms an image", "flow_cpu_ms", 3),
-    ("  workers' processor, ms an image", "worker_cpu_ms", 3),
-    ("  Prefect server's processor, s", "server_cpu_seconds", 1),
-    ("flow process and scheduler, MB at most", "flow_mb", 0),
-    ("a worker, MB at most", "worker_mb", 0),
-    ("Prefect server, MB at most", "server_mb", 0),
-    ("Prefect's database, MB", "database_mb", 2),
-    ("  its rows", "database_rows", 0),
-    ("second run, nothing to do, s", "again_seconds", 1),
-    ("  until the flow begins, s", "again_start_seconds", 1),
-    ("  flow process, MB at most", "again_flow_mb", 0),
-    ("status --json, s", "status_seconds", 1),
-    ("  MB at most", "status_mb", 0),
-    ("files of the store", "store_files", 0),
-    ("MB of the store", "store_mb", 1),
-    ("load of the machine before", "load", 1),
-)
-_FLOOR_ROWS = (
-    ("floor: reading the files, ms an image", "read_ms"),
-    ("floor: reading and hashing", "hash_ms"),
-    ("floor: reading and decoding", "decode_ms"),
-    ("floor: writing and publishing the store", "store_ms"),
-)
-_PER_IMAGE = ("overhead_ms", "cpu_overhead_ms", "flow_cpu_ms", "worker_cpu_ms", "detection_ms")
+Measured = dict[str, float]
+"""What one number of images came to, by the label of its row."""
 
 
 def main() -> None:
     arguments = parsed_arguments()
-    measured = []
+    measured: list[Measured] = []
     for count in arguments.counts:
         with tempfile.TemporaryDirectory(prefix="scale-", dir=arguments.folder) as folder:
             measured.append(measure(count, Path(folder), arguments.workers, arguments.cost_ms))
         if not arguments.json:
             print(as_text(measured), flush=True)
     if arguments.json:
-        print(json.dumps([asdict(each) for each in measured]))
+        print(json.dumps(measured))
 
 
 def parsed_arguments() -> argparse.Namespace:
@@ -158,48 +95,58 @@ def measure(count: int, folder: Path, workers: int, cost_ms: float) -> Measured:
     load = os.getloadavg()[0]
     first = run_command(extract, environment)
     databases = sorted(Workspace(folder).prefect_home.glob("*.db*"))  # and what is not in it yet
-    database_mb = sum(path.stat().st_size for path in databases) / 1e6
-    database_rows = count_rows(databases[0])
+    database = {
+        "Prefect's database, MB": sum(path.stat().st_size for path in databases) / 1e6,
+        "  its rows": count_rows(databases[0]),
+    }
     again = run_command(extract, environment)
     status = run_command(["status", str(store), "--json"], environment)
     for run in (first, again, status):
         assert run.answer["images"] == count, run.answer
     check_store(store, count)
     files = [path for path in store.rglob("*") if path.is_file()]
+    return {
+        "images": count,
+        **costs_of_an_image(first, count, workers, cost_ms),
+        **memory(first),
+        **database,
+        "second run, nothing to do, s": again.seconds,
+        "  until the flow begins, s": again.marks["start"][1],
+        "  flow process, MB at most": again.usage.peak_bytes["flow"] / 1e6,
+        "status --json, s": status.seconds,
+        "  MB at most": status.usage.peak_bytes["flow"] / 1e6,
+        "files of the store": len(files),
+        "MB of the store": sum(path.stat().st_size for path in files) / 1e6,
+        "load of the machine before": load,
+        **floors(images, folder / "floor.zarr"),
+    }
 
-    total_cpu = sum(first.usage.cpu_seconds.values())
-    begun, ended = first.marks["detection"]
-    started = first.marks["start"][1]
-    per_image = 1000 / count
-    return Measured(
-        images=count,
-        workers=workers,
-        cost_ms=cost_ms,
-        load=load,
-        seconds=first.seconds,
-        overhead_ms=first.seconds * workers * per_image - cost_ms,
-        cpu_overhead_ms=total_cpu * per_image - cost_ms,
-        start_seconds=started,
-        survey_ms=(begun - started) * per_image,
-        detection_ms=(ended - begun) * per_image,
-        publish_ms=(first.seconds - ended) * per_image,
-        flow_mb=first.usage.peak_bytes["flow"] / 1e6,
-        worker_mb=first.usage.peak_bytes["worker"] / 1e6,
-        server_mb=first.usage.peak_bytes["server"] / 1e6,
-        flow_cpu_ms=first.usage.cpu_seconds["flow"] * per_image,
-        worker_cpu_ms=first.usage.cpu_seconds["worker"] * per_image,
-        server_cpu_seconds=first.usage.cpu_seconds["server"],
-        database_mb=database_mb,
-        database_rows=database_rows,
-        again_seconds=again.seconds,
-        again_start_seconds=again.marks["start"][1],
-        again_flow_mb=again.usage.peak_bytes["flow"] / 1e6,
-        status_seconds=status.seconds,
-        status_mb=status.usage.peak_bytes["flow"] / 1e6,
-        store_files=len(files),
-        store_mb=sum(path.stat().st_size for path in files) / 1e6,
-        floors=floors(images, folder / "floor.zarr"),
-    )
+
+def costs_of_an_image(run: Run, count: int, workers: int, cost_ms: float) -> Measured:
+    """Split what a run took."""
+    (begun, ended), started = run.marks["detection"], run.marks["start"][1]
+    each, cpu = 1000 / count, run.usage.cpu_seconds
+    return {
+        "first run, s": run.seconds,
+        "  overhead, ms of a worker an image": run.seconds * workers * each - cost_ms,
+        "  the same in processor time, ms an image": sum(cpu.values()) * each - cost_ms,
+        "  start, s": started,
+        "  survey and plan, ms an image": (begun - started) * each,
+        "  shards, ms an image": (ended - begun) * each,
+        "  publish and end, ms an image": (run.seconds - ended) * each,
+        "  flow's processor, ms an image": cpu["flow"] * each,
+        "  workers' processor, ms an image": cpu["worker"] * each,
+        "  Prefect server's processor, s": cpu["server"],
+    }
+
+
+def memory(run: Run) -> Measured:
+    labels = {
+        "flow": "flow process and scheduler, MB at most",
+        "worker": "a worker, MB at most",
+        "server": "Prefect server, MB at most",
+    }
+    return {label: run.usage.peak_bytes[role] / 1e6 for role, label in labels.items()}
 
 
 def make_images(folder: Path, count: int) -> None:
@@ -282,22 +229,22 @@ def check_store(store: Path, count: int) -> None:
         assert (group["people/keypoints"][here][:, 0, 0] == numbers).all()
 
 
+def as_cell(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 or value == int(value) else f"{value:.3f}"
+
+
 def as_text(measured: list[Measured]) -> str:
     """Return one table with a column for each number of images, and ratios to the first."""
-    first = measured[0]
-    head = f"Stand-in detector of {first.cost_ms:g} ms, {first.workers} workers; no network.\n"
-    rows = [("images", *(f"{each.images:,}" for each in measured))]
-    for label, name, digits in _ROWS:
-        cells = [f"{getattr(each, name):,.{digits}f}" for each in measured]
-        if name in _PER_IMAGE:
-            ratios = [f"{getattr(each, name) / getattr(first, name):.2f}" for each in measured]
-            cells = [f"{c} (x{r})" for c, r in zip(cells, ratios, strict=True)]
-        rows.append((label, *cells))
-    for label, name in _FLOOR_ROWS:
-        rows.append((label, *(f"{getattr(each.floors, name):.3f}" for each in measured)))
-    body = ["| " + " | ".join(row) + " |" for row in rows]
-    rule = "|---" + "|---:" * len(measured) + "|"
-    return head + "\n".join([body[0], rule, *body[1:]])
+    rows = []
+    for label, first in measured[0].items():
+        values = [each[label] for each in measured]
+        cells = [
+            f"{value:,.{0 if value >= 1000 or value == int(value) else 3}f}" for value in values
+        ]
+        if label.endswith("an image") and len(measured) > 1:
+            cells = [f"{c} (x{v / first:.2f})" for c, v in zip(cells, values, strict=True)]
+        rows.append(f"| {' | '.join((label, *cells))} |")
+    return "\n".join([rows[0], "|---" + "|---:" * len(measured) + "|", *rows[1:]])
 
 
 if __name__ == "__main__":

@@ -10,7 +10,9 @@ import numpy as np
 import zarr
 
 from pose_lib.files.locations import Location
-from pose_lib.store.provenance import open_root
+from pose_lib.store.batches import batch_names, read_batch
+from pose_lib.store.objects import object_names
+from pose_lib.store.provenance import open_root, read_provenance
 
 VARY = {"images/attempts", "images/seconds", "images/stamp"}
 """Arrays that may differ: what it took, and when the files were written."""
@@ -23,7 +25,7 @@ class ImageMatch:
     Attributes:
         lost: Images that are not in it, or without the people that they show.
         doubled: Images that are in it twice, or whose people are.
-        faults: All else: arrays that differ, parts that nobody needs, torn files.
+        faults: All else: arrays that differ, batches that nobody needs, marks, torn files.
     """
 
     lost: frozenset[str] = frozenset()
@@ -37,20 +39,26 @@ class ImageMatch:
 
 @dataclass(frozen=True)
 class Content:
-    """A store as any zarr reader sees it."""
+    """A store as any zarr reader sees it, and the files beside its arrays.
+
+    Attributes:
+        batches: The digests in each, by name.
+        stray: Marks of what was begun and not ended, and files of killed writers.
+    """
 
     arrays: dict[str, np.ndarray]
-    parts: dict[str, list[str] | None]
+    batches: dict[str, tuple[str, ...]]
     stray: tuple[str, ...]
 
 
 def read_content(store: Location) -> Content:
-    """Read all of a store; a torn array raises."""
+    """Read all of a store; a torn array or batch raises."""
     root = open_root(store)
     arrays = dict(_arrays(root, ("images", "people")))
-    parts = dict(_parts(root))
-    torn = store.rglob("*.partial") if isinstance(store, Path) else ()
-    return Content(arrays, parts, tuple(sorted(path.name for path in torn)))
+    provenance = read_provenance(store)
+    batches = {name: read_batch(store, name, provenance).digest for name in batch_names(store)}
+    torn = [path.name for path in store.rglob("*.partial")] if isinstance(store, Path) else []
+    return Content(arrays, batches, (*object_names(store / "shards" / "begun"), *sorted(torn)))
 
 
 def judge(store: Location, undisturbed: Content, expected: Iterable[str] = ()) -> ImageMatch:
@@ -76,15 +84,12 @@ def judge(store: Location, undisturbed: Content, expected: Iterable[str] = ()) -
 
 
 def _faults(here: Content, undisturbed: Content, aside: set[str]) -> Iterator[str]:
-    finished = {name: digests for name, digests in here.parts.items() if digests is not None}
-    if len(finished) < len(here.parts):
-        yield f"{len(here.parts) - len(finished)} unfinished parts"
-    held = Counter(digest for digests in finished.values() for digest in digests)
-    for name, digests in finished.items():
+    held = Counter(digest for digests in here.batches.values() for digest in digests)
+    for name, digests in here.batches.items():
         if all(held[digest] > 1 for digest in digests):
-            yield f"the part {name} that nobody needs"
+            yield f"the batch {name} that nobody needs"
     if here.stray:
-        yield f"{len(here.stray)} torn files such as {here.stray[0]}"
+        yield f"{len(here.stray)} marks or torn files such as {here.stray[0]}"
     if aside:  # the rows were compared one by one
         return
     for name in sorted(here.arrays.keys() | undisturbed.arrays.keys()):
@@ -128,11 +133,3 @@ def _arrays(root: zarr.Group, names: Iterable[str]) -> Iterator[tuple[str, np.nd
         group: Any = root.get(name)
         for array_name, array in () if group is None else group.arrays():
             yield f"{name}/{array_name}", np.asarray(array[:])
-
-
-def _parts(root: zarr.Group) -> Iterator[tuple[str, list[str] | None]]:
-    """Yield the parts with the digests of their images; None where they are not finished."""
-    shards: Any = root.get("shards")
-    for name, part in () if shards is None else shards.groups():
-        done = part.attrs.get("done")
-        yield name, part["images/digest"][:].tolist() if done else None

@@ -1,8 +1,8 @@
 """Death at a chosen place of writing: a process that kills itself with -9 there.
 
-zarr's stores are wrapped, through which everything goes that is written to a keypoint store, be it
-on a disk or on S3. So no line of the product knows of this, and no write of it is left out. Which
-process dies where comes by the environment, for the processes are other programs' children.
+What writes to a keypoint store is wrapped, be it on a disk or on S3: zarr's stores, and the two
+functions that write and remove batches and their marks. So no line of the product knows of this.
+Which process dies where comes by the environment, for the processes are other programs' children.
 """
 
 import functools
@@ -22,14 +22,16 @@ from typing import Any
 from zarr.core.buffer import Buffer
 from zarr.storage import FsspecStore, LocalStore
 
+from pose_lib.files.locations import Location
+from pose_lib.store import batches
+
 PLAN_VARIABLE = "POSELIFT_FAULTS_PLAN"
 
 BEFORE, HALF, AFTER = "before", "in the middle of", "after"
 
-BEGUN, DATA, DONE = "the begun mark", "a part's data", "the done mark"
-TAKEN_AWAY, DELETING = "taking the mark away", "deleting a part"
+BEGUN, BATCH = "a begun mark", "a batch"
+ENDED, DELETED = "removing a mark", "deleting a batch"
 STORE, PUBLISHED = "the store's attributes", "the published arrays"
-PLACES = (BEGUN, DATA, DONE, TAKEN_AWAY, DELETING, STORE, PUBLISHED)
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,10 @@ class Plan:
 def arm() -> None:
     """Let this process die where the environment says so, if it does."""
     if plan := os.environ.get(PLAN_VARIABLE):
-        _wrap_stores(_Reaper(Plan(**json.loads(plan))))
+        reaper = _Reaper(Plan(**json.loads(plan)))
+        _wrap_stores(reaper)
+        batches.put_atomic = _put(batches.put_atomic, reaper)
+        batches.remove_object = _removed(batches.remove_object, reaper)
 
 
 class _Reaper:
@@ -116,7 +121,7 @@ def _wrap_stores(reaper: _Reaper) -> None:
 def _written(write: Callable[..., Any], reaper: _Reaper) -> Callable[..., Any]:
     async def deadly(store: Any, key: str, value: Buffer, *rest: Any) -> None:
         content = value.to_bytes()
-        place = _place(key, content)
+        place = STORE if key == "zarr.json" else PUBLISHED
         reaper.passes(place, BEFORE, key)
         reaper.passes(place, HALF, key, lambda: _write_half(store, key, content))
         await write(store, key, value, *rest)
@@ -127,37 +132,47 @@ def _written(write: Callable[..., Any], reaper: _Reaper) -> Callable[..., Any]:
 
 def _deleted(delete: Callable[..., Any], reaper: _Reaper) -> Callable[..., Any]:
     async def deadly(store: Any, prefix: str) -> None:
-        place = DELETING if _is_part(prefix) else PUBLISHED
-        reaper.passes(place, BEFORE, prefix)
-        reaper.passes(place, HALF, prefix, lambda: _delete_half(store, prefix))
+        reaper.passes(PUBLISHED, BEFORE, prefix)
+        reaper.passes(PUBLISHED, HALF, prefix, lambda: _delete_half(store, prefix))
         await delete(store, prefix)
-        reaper.passes(place, AFTER, prefix)
+        reaper.passes(PUBLISHED, AFTER, prefix)
 
     return deadly
 
 
-def _place(key: str, content: bytes) -> str:
-    if key == "zarr.json":
-        return STORE
-    if not _is_part(key):
-        return PUBLISHED
-    if key.count("/") > 2 or not key.endswith("zarr.json"):
-        return DATA
-    if b'"done"' in content:
-        return DONE
-    return BEGUN if b'"begun"' in content else TAKEN_AWAY
+def _put(put: Callable[..., None], reaper: _Reaper) -> Callable[..., None]:
+    def deadly(path: Location, content: bytes) -> None:
+        place = BEGUN if path.parent.name == "begun" else BATCH
+        reaper.passes(place, BEFORE, path.name)
+        reaper.passes(place, HALF, path.name, lambda: _leave_torn_file(path, content))
+        put(path, content)
+        reaper.passes(place, AFTER, path.name)
+
+    return deadly
 
 
-def _is_part(key: str) -> bool:
-    return key.startswith("shards/") and len(key) > len("shards/zarr.json")
+def _removed(remove: Callable[..., None], reaper: _Reaper) -> Callable[..., None]:
+    def deadly(path: Location) -> None:
+        place = ENDED if path.parent.name == "begun" else DELETED
+        reaper.passes(place, BEFORE, path.name)
+        remove(path)
+        reaper.passes(place, AFTER, path.name)
+
+    return deadly
 
 
 def _write_half(store: LocalStore | FsspecStore, key: str, content: bytes) -> None:
     """Leave what the store leaves on a disk that dies meanwhile; on S3 there is no half object."""
     if isinstance(store, LocalStore):
-        path = (store.root / key).with_suffix(f".{uuid.uuid4().hex}.partial")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content[: len(content) // 2])
+        path = store.root / key
+        _leave_torn_file(path, content, path.with_suffix(f".{uuid.uuid4().hex}.partial"))
+
+
+def _leave_torn_file(path: Location, content: bytes, torn: Path | None = None) -> None:
+    if isinstance(path, Path):
+        torn = torn or path.with_name(f".{uuid.uuid4().hex}.partial")
+        torn.parent.mkdir(parents=True, exist_ok=True)
+        torn.write_bytes(content[: len(content) // 2])
 
 
 def _delete_half(store: LocalStore | FsspecStore, prefix: str) -> None:

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fault_injection.compare import judge
-from fault_injection.process_faults import SLOW, begun, expect_no_process
+from fault_injection.process_faults import SLOW, begun
 from fault_injection.report import Row
 from fault_injection.sandbox import World
 
@@ -23,7 +22,6 @@ def fill_disk(world: World, kills: int, seed: int) -> Iterable[Row]:  # noqa: AR
     """Have a store on a disk that is too small again and again, and then large enough."""
     row = Row("the disk full", recovered_by="room, and the same command again")
     images, config = world.small_shards()
-    undisturbed = world.undisturbed(images, config)
     try:
         with small_disk(world.folder / "small-disk", _SIZES[0]) as disk:
             store = disk / "full.zarr"
@@ -31,15 +29,14 @@ def fill_disk(world: World, kills: int, seed: int) -> Iterable[Row]:  # noqa: AR
                 remount(disk, f"size={size}")
                 with world.extracting(images, store, config) as run:
                     status = run.end()
-                    expect_no_process(row, run)
+                    run.expect_no_process(row)
                 if status == 0:
                     break
                 row.tried += 1
                 told = status == _BAD_INPUT and "make room" in run.last_line
                 row.expect(told, f"with {size} it ended with {status}: {run.last_line}")
-            row.state = world.state(store)
             row.expect(status == 0, run.last_line)
-            row.add(judge(store, undisturbed))
+            world.judge(row, images, store, config)
     except CannotMountError as error:
         row.skipped = str(error)
     yield row
@@ -49,7 +46,6 @@ def forbid_writing(world: World, kills: int, seed: int) -> Iterable[Row]:  # noq
     """Make a store's disk read-only while a run writes to it."""
     row = Row("the output made read-only", recovered_by="permission, and the same command again")
     images, config = world.small_shards()
-    undisturbed = world.undisturbed(images, config)
     try:
         with small_disk(world.folder / "read-only-disk", "64m") as disk:
             store = disk / "forbidden.zarr"
@@ -57,14 +53,13 @@ def forbid_writing(world: World, kills: int, seed: int) -> Iterable[Row]:  # noq
                 run.wait_for(lambda: begun(store))
                 remount(disk, "ro")
                 row.tried, status = 1, run.end()
-                expect_no_process(row, run)
+                run.expect_no_process(row)
             told = status == _BAD_INPUT and "make it writable" in run.last_line
             row.expect(told, f"it ended with {status}: {run.last_line}")
             remount(disk, "rw")
             with world.extracting(images, store, config) as run:
                 row.expect(run.end() == 0, run.last_line)
-            row.state = world.state(store)
-            row.add(judge(store, undisturbed))
+            world.judge(row, images, store, config)
     except CannotMountError as error:
         row.skipped = str(error)
     yield row

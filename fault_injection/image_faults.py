@@ -18,7 +18,7 @@ from fault_injection.pictures import (
     write_huge,
     write_plain,
 )
-from fault_injection.process_faults import SLOW, begun, expect_no_process
+from fault_injection.process_faults import SLOW, begun
 from fault_injection.report import Row
 from fault_injection.sandbox import World
 from pose_lib.files.locations import Location
@@ -51,15 +51,14 @@ def change_images(world: World, kills: int, seed: int) -> Iterable[Row]:  # noqa
     row.add(judge(store, before, [*deleted, *replaced]), "first run:")
     with world.extracting(images, store, config) as run:
         row.expect(run.end() == 0, run.last_line)
-    row.state = world.state(store)
-    row.add(judge(store, world.undisturbed(images, config)), "second run:")
+    world.judge(row, images, store, config, "second run:")
     yield row
 
 
 def poison_aborts(world: World, kills: int, seed: int) -> Iterable[Row]:  # noqa: ARG001 - alike
-    """Give pictures that end whatever process looks at them."""
-    row = Row("a picture that aborts the process", 3, recovered_by=_ALONE)
-    images, names = _with_plain(world, "aborting", 3, ABORTS)
+    """Give up to three pictures that end whatever process looks at them."""
+    row = Row("a picture that aborts the process", min(kills, 3), recovered_by=_ALONE)
+    images, names = _with_plain(world, "aborting", min(kills, 3), ABORTS)
     _expect_named(world, row, images, names, "SIGABRT")
     yield row
 
@@ -123,7 +122,7 @@ def _expect_named(
     store, config = images.with_suffix(".zarr"), _lenient(world)
     with world.extracting(images, store, config, inside=inside, **variables) as run:
         row.expect(run.end() == 0, run.last_line)
-        expect_no_process(row, run)
+        run.expect_no_process(row)
     row.state, told = world.state(store), _reasons(store)
     for name in names:
         row.expect(reason in told.get(name, "not a fault"), f"{name}: {told.get(name)}")

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import psutil
 
-from fault_injection.compare import judge
 from fault_injection.crash_points import Plan
 from fault_injection.report import Row
 from fault_injection.sandbox import Run, World
@@ -60,58 +59,46 @@ def kill_openpose_workers(world: World, kills: int, seed: int) -> Iterable[Row]:
 
 def kill_writing_workers(world: World, kills: int, seed: int) -> Iterable[Row]:
     """Let Dask's workers, and the flow's process, kill themselves where they write."""
-    images, config = (
-        world.many_images,
-        world.config("small-shards", images_per_shard=50, images_per_batch=10),
-    )
+    images, config = world.small_shards()
     row = Row("worker or flow killed while it writes", recovered_by="Dask, or the same command")
-    undisturbed = world.undisturbed(images, config)
     log, store = world.folder / "writing.deaths", world.folder / "writing.zarr"
     for attempt in range(20):
         plan = Plan(str(log), chance=0.0008 if attempt < kills // 10 else 0.0, seed=seed + attempt)
         with world.extracting(images, store, config, **plan.environment()) as run:
             status = run.end()
-            expect_no_process(row, run)
+            run.expect_no_process(row)
         if status == 0:
             break
     row.tried = len(log.read_text().splitlines()) if log.exists() else 0
-    row.state = world.state(store)
-    row.add(judge(store, undisturbed))
+    world.judge(row, images, store, config)
     yield row
 
 
 def kill_flow(world: World, kills: int, seed: int) -> Iterable[Row]:
     """Kill the flow's process at random moments, and run the same command again."""
-    row = _ended_and_begun_again(
-        world, "the flow's process killed", max(kills // 25, 2), seed, signal.SIGKILL, -9
-    )
-    yield row
+    fault, times = "the flow's process killed", max(kills // 25, 2)
+    yield _ended_and_begun_again(world, fault, times, seed, signal.SIGKILL, -9)
 
 
 def press_ctrl_c(world: World, kills: int, seed: int) -> Iterable[Row]:
     """Press Ctrl-C at random moments, and run the same command again."""
-    row = _ended_and_begun_again(
-        world, "Ctrl-C", max(kills // 50, 2), seed, signal.SIGINT, _INTERRUPTED
-    )
-    yield row
+    times = max(kills // 50, 2)
+    yield _ended_and_begun_again(world, "Ctrl-C", times, seed, signal.SIGINT, _INTERRUPTED)
 
 
 def run_twice_at_once(world: World, kills: int, seed: int) -> Iterable[Row]:  # noqa: ARG001 - alike
     """Start a second run on a store that another one writes."""
-    images, config = (
-        world.many_images,
-        world.config("small-shards", images_per_shard=50, images_per_batch=10),
-    )
+    images, config = world.small_shards()
     row = Row("two runs on one store", recovered_by="the second waits, and finds all done")
-    undisturbed, store = world.undisturbed(images, config), world.folder / "twice.zarr"
+    store = world.folder / "twice.zarr"
     with world.extracting(images, store, config, **SLOW) as first:
         first.wait_for(lambda: begun(store))
         with world.extracting(images, store, config) as second:
             row.expect(second.end() == 0, f"the second ended with {second.last_line}")
             row.expect("is held by" in second.output, "the second does not say who holds it")
             row.expect(first.end() == 0, f"the first ended with {first.last_line}")
-    row.tried, row.state = 1, world.state(store)
-    row.add(judge(store, undisturbed))
+    row.tried = 1
+    world.judge(row, images, store, config)
     yield row
 
 
@@ -147,9 +134,8 @@ def _kill_while_it_runs(
         run.wait_for(lambda: begun(store))
         row.tried += kill_at_random(run, kills - row.tried, source, pause, victims)
         row.expect(run.end() == 0, f"{store.name}: {run.last_line}")
-        expect_no_process(row, run)
-    row.state = world.state(store)
-    row.add(judge(store, world.undisturbed(images, config)), store.name)
+        run.expect_no_process(row)
+    world.judge(row, images, store, config, store.name)
 
 
 def kill_at_random(
@@ -162,47 +148,31 @@ def kill_at_random(
     """Kill workers again and again until the run ends or that was done so often."""
     killed = 0
     while run.process.poll() is None and killed < kills:
-        killed += _kill(victims(run.workers(), source))
+        hit = victims(run.workers(), source)
+        for process in hit:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        killed += bool(hit)
         time.sleep(source.uniform(0.5, 1.5) * pause)
-    return killed
-
-
-def _kill(processes: list[psutil.Process]) -> bool:
-    """Kill processes at once; tell whether there was any."""
-    killed = False
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-            killed = True
     return killed
 
 
 def _ended_and_begun_again(
     world: World, fault: str, times: int, seed: int, number: signal.Signals, status: int
 ) -> Row:
-    images, config = (
-        world.many_images,
-        world.config("small-shards", images_per_shard=50, images_per_batch=10),
-    )
+    images, config = world.small_shards()
     row, source = Row(fault, recovered_by="the same command again"), random.Random(seed)
-    undisturbed, store = world.undisturbed(images, config), world.folder / f"{number.name}.zarr"
+    store = world.folder / f"{number.name}.zarr"
     while row.tried < times:
         with world.extracting(images, store, config, **SLOW) as run:
             run.wait_for(lambda: begun(store))
             time.sleep(source.uniform(0, 4))
-            run.signal(number)
+            run.process.send_signal(number)
             found = run.end()
             row.expect(found == status, f"ended with {found}: {run.last_line}")
             row.tried += 1
-            expect_no_process(row, run)
+            run.expect_no_process(row)
     with world.extracting(images, store, config) as run:
         row.expect(run.end() == 0, run.last_line)
-    row.state = world.state(store)
-    row.add(judge(store, undisturbed))
+    world.judge(row, images, store, config)
     return row
-
-
-def expect_no_process(row: Row, run: Run) -> None:
-    """Note what outlives a run."""
-    for left in run.left_over():
-        row.expect(False, f"left over: {left}")

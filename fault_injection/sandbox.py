@@ -3,7 +3,6 @@
 import functools
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -17,8 +16,9 @@ from typing import Any
 
 import psutil
 
-from fault_injection.compare import Content, read_content
+from fault_injection.compare import Content, judge, read_content
 from fault_injection.pictures import make_pictures
+from fault_injection.report import Row
 from fault_injection.stub_detector import NAME, installed
 from flows.local.servers import OFFLINE, QUIET, free_port, prefect_server
 from pose_lib.files.locations import Location
@@ -30,7 +30,7 @@ MARK = "POSELIFT_FAULTS_MARK"
 LONGEST = 600.0
 """Seconds after which a run is taken to hang."""
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,15 @@ class World:
         if key not in self.made:
             store = self.folder / f"undisturbed-{key}.zarr"
             with self.extracting(images, store, config) as run:
-                run.finish(0)
+                if status := run.end():
+                    raise RuntimeError(f"ended with {status}: {run.output[-2000:]}")
             self.made[key] = read_content(store)
         return self.made[key]
+
+    def judge(self, row: Row, images: Path, store: Location, config: Path, where: str = "") -> None:
+        """Note how the last run on a store ended, and what is wrong with the store."""
+        row.state = self.state(store)
+        row.add(judge(store, self.undisturbed(images, config)), where)
 
     @contextmanager
     def extracting(
@@ -183,12 +189,9 @@ class Run:
 
     def processes(self) -> list[psutil.Process]:
         """Return all processes of the run that are there."""
-        return [
-            process
-            for process in psutil.process_iter(["environ", "cmdline", "status"])
-            if (process.info["environ"] or {}).get(MARK) == self._mark
-            and process.info["status"] != psutil.STATUS_ZOMBIE
-        ]
+        everything = psutil.process_iter(["environ", "cmdline", "status"])
+        alive = [each for each in everything if each.info["status"] != psutil.STATUS_ZOMBIE]
+        return [each for each in alive if (each.info["environ"] or {}).get(MARK) == self._mark]
 
     def workers(self) -> list[psutil.Process]:
         """Return the Dask workers of the run."""
@@ -205,26 +208,17 @@ class Run:
             time.sleep(0.05)
         return True
 
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the process that the user started."""
-        self.process.send_signal(number)
-
     def end(self) -> int:
         """Wait for the end; return the exit status."""
         return self.process.wait(LONGEST)
 
-    def finish(self, status: int) -> None:
-        """Wait for the end, which must be with this exit status."""
-        found = self.end()
-        if found != status:
-            raise RuntimeError(f"ended with {found}, not {status}: {self.output[-2000:]}")
-
-    def left_over(self, seconds: float = 15) -> list[str]:
-        """Return the command lines of processes that outlive the run by so long."""
+    def expect_no_process(self, row: Row, seconds: float = 15) -> None:
+        """Note the processes that outlive the run by so long."""
         deadline = time.monotonic() + seconds
         while (left := self.processes()) and time.monotonic() < deadline:
             time.sleep(0.1)
-        return [" ".join(process.info["cmdline"] or []) for process in left]
+        for process in left:
+            row.expect(False, f"left over: {' '.join(process.info['cmdline'] or [])}")
 
 
 @contextmanager

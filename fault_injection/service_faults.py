@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from fault_injection.compare import judge
-from fault_injection.process_faults import SLOW, begun, expect_no_process, kill_at_random
+from fault_injection.process_faults import SLOW, begun, kill_at_random
 from fault_injection.report import Row
 from fault_injection.sandbox import World
 from flows.local.servers import free_port
@@ -28,7 +28,7 @@ def kill_scheduler(world: World, kills: int, seed: int) -> Iterable[Row]:  # noq
     """Kill a scheduler that runs on its own; its workers too, for they serve no other one."""
     row = Row("the scheduler killed", tried=1, recovered_by="a new one, the same command again")
     images, config = world.small_shards()
-    undisturbed, store = world.undisturbed(images, config), world.folder / "scheduler.zarr"
+    store = world.folder / "scheduler.zarr"
     with scheduler(world) as (address, process):
         place = {"POSELIFT_DASK_ADDRESS": address}
         with world.extracting(images, store, config, **place, **SLOW) as run:
@@ -37,13 +37,12 @@ def kill_scheduler(world: World, kills: int, seed: int) -> Iterable[Row]:  # noq
             status = run.end()
             told = status == _FAILED and "run the same command again" in run.last_line
             row.expect(told, f"it ended with {status}: {run.last_line}")
-            expect_no_process(row, run)
+            run.expect_no_process(row)
     with scheduler(world) as (address, _):
         place = {"POSELIFT_DASK_ADDRESS": address}
         with world.extracting(images, store, config, **place) as run:
             row.expect(run.end() == 0, run.last_line)
-    row.state = world.state(store)
-    row.add(judge(store, undisturbed))
+    world.judge(row, images, store, config)
     yield row
 
 
@@ -65,7 +64,7 @@ def stop_prefect(world: World, kills: int, seed: int) -> Iterable[Row]:  # noqa:
         time.sleep(_SECONDS_AWAY)
         with server(command, f"{url}/health", variables):
             row.expect(run.end() == 0, run.last_line)
-            expect_no_process(row, run)
+            run.expect_no_process(row)
             row.state = world.state(store, url)
     row.add(judge(store, undisturbed))
     yield row
@@ -77,7 +76,6 @@ def kill_workers_on_s3(world: World, kills: int, seed: int) -> Iterable[Row]:
     away = Row(f"the S3 server away for {_SECONDS_WITHOUT_S3:.0f} s", tried=1)
     away.recovered_by = "the workers, which ask again"
     images, config = world.some_images, world.config("s3", images_per_shard=20, images_per_batch=5)
-    undisturbed = world.undisturbed(images, config)
     with s3_server() as s3:
         outage = Outage(s3.url)
         place = {**s3.environment, "AWS_ENDPOINT_URL": outage.url}
@@ -91,9 +89,8 @@ def kill_workers_on_s3(world: World, kills: int, seed: int) -> Iterable[Row]:
                 run.wait_for(lambda: begun(killed))
                 row.tried = kill_at_random(run, max(kills // 20, 3), random.Random(seed), 3.0)
                 row.expect(run.end() == 0, run.last_line)
-                expect_no_process(row, run)
-            row.state = world.state(killed)
-            row.add(judge(killed, undisturbed))
+                run.expect_no_process(row)
+            world.judge(row, images, killed, config)
             yield row
             with world.extracting(images, interrupted, config, **slow) as run:
                 run.wait_for(lambda: begun(interrupted))
@@ -101,8 +98,7 @@ def kill_workers_on_s3(world: World, kills: int, seed: int) -> Iterable[Row]:
                 time.sleep(_SECONDS_WITHOUT_S3)
                 outage.end()
                 away.expect(run.end() == 0, run.last_line)
-            away.state = world.state(interrupted)
-            away.add(judge(interrupted, undisturbed))
+            world.judge(away, images, interrupted, config)
             yield away
 
 

@@ -24,6 +24,7 @@ from fault_injection.sandbox import World
 from fault_injection.stub_detector import NAME
 from pose_lib.extract_config import ExtractConfig
 from pose_lib.files.locations import Location
+from pose_lib.store import gathering
 from tasks.extract import extract_shard, plan_missing_shards, publish_store, scan_images
 from tasks.runtime.payload import CompressedShard
 from tasks.runtime.workspace import HOME_VARIABLE
@@ -49,15 +50,17 @@ class Stage:
 STAGES = (
     Stage("before a batch is marked as begun", places.BEGUN, (BEFORE, HALF), 6),
     Stage("after a batch is marked as begun", places.BEGUN, (AFTER,), 6),
-    Stage("while a part's data is written", places.DATA, (BEFORE, HALF, AFTER), 120),
-    Stage("between data and done mark", places.DONE, (BEFORE, HALF), 6),
-    Stage("after the done mark, before the merge", places.DONE, (AFTER,), 6),
+    Stage("while a batch is written", places.BATCH, (BEFORE, HALF), 6),
+    Stage("after a batch is written, before its mark is removed", places.BATCH, (AFTER,), 6),
+    Stage("while a mark is removed", places.ENDED, (BEFORE, AFTER), 6),
     Stage(
-        "while a shard's batches are merged", places.DATA, (BEFORE, HALF, AFTER), 40, "merge_parts"
+        "while small batches are made a large one",
+        places.BATCH,
+        (BEFORE, HALF, AFTER),
+        1,
+        "compact",
     ),
-    Stage("after the merge, before batches are deleted", places.DONE, (AFTER,), 3, "merge_parts"),
-    Stage("while a part's mark is taken away", places.TAKEN_AWAY, (BEFORE, HALF, AFTER), 4),
-    Stage("while a part is deleted", places.DELETING, (BEFORE, HALF, AFTER), 4),
+    Stage("while batches are deleted", places.DELETED, (BEFORE, AFTER), 10),
     Stage("while the store is published", places.PUBLISHED, (BEFORE, HALF, AFTER), 60),
     Stage("while a store is made or marked", places.STORE, (BEFORE, HALF, AFTER), 4),
 )
@@ -159,8 +162,9 @@ def nursery() -> Iterator[Nursery]:
 def extract(
     images: Path, store: Location, config: ExtractConfig, environment: dict[str, str]
 ) -> None:
-    """Do what a run does, all in this process."""
+    """Do what a run does, all in this process; few batches are many here."""
     os.environ.update(environment)
+    gathering._MOST_BATCHES = 8
     survey = scan_images.fn(str(images), config, store)
     for shard in plan_missing_shards.fn(survey, store, config, 1, overwrite=False):
         extract_shard.fn(CompressedShard(shard), survey.source, store, config)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
-from fault_injection.process_faults import expect_no_process
 from fault_injection.report import Row
 from fault_injection.sandbox import Run, World
 from fault_injection.service_faults import server
@@ -75,7 +74,7 @@ def _trained(world: World, row: Row, home: Path, config: Path, seconds_away: flo
 
 def _finished(row: Row, run: Run, url: str) -> _Points:
     row.expect(run.end() == 0, run.last_line)
-    expect_no_process(row, run)
+    run.expect_no_process(row)
     client = MlflowClient(url)
     runs = client.search_runs([each.experiment_id for each in client.search_experiments()])
     row.state = ", ".join(sorted({each.info.status for each in runs}))

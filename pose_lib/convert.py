@@ -18,7 +18,7 @@ _EARS = {"left_ear": 0.5, "right_ear": 0.5}
 _EYES = {"left_eye": 0.5, "right_eye": 0.5}
 _NECKS: tuple[dict[str, float], ...] = ({"neck": 1.0}, _SHOULDERS)
 
-STAND_INS: dict[str, tuple[dict[str, float], ...]] = {
+PROXY_JOINTS: dict[str, tuple[dict[str, float], ...]] = {
     "pelvis": ({"left_hip": 0.5, "right_hip": 0.5},),
     "neck": (_SHOULDERS,),
     "thorax": (_SHOULDERS,),
@@ -26,7 +26,7 @@ STAND_INS: dict[str, tuple[dict[str, float], ...]] = {
     # a real nose lies in front of it.
     "nose": ({"upper_neck": 0.5, "head_top": 0.5}, {"neck": 0.5, "head_top": 0.5}),
     # OpenPose finds no head top. Made of what it finds by COCO_18, that of 67 of 74 rendered people
-    # and 8 of 8 MPII people is within half a head (research/stand_ins.py). The line from neck to
+    # and 8 of 8 MPII people is within half a head (research/proxy_joints.py). The line from neck to
     # nose leads past it in most of the rendered ones, so that without eyes and ears there is none.
     "head_top": (
         *(_beyond(_EARS, neck, 1.625) for neck in _NECKS),
@@ -40,7 +40,7 @@ STAND_INS: dict[str, tuple[dict[str, float], ...]] = {
         *_NECKS,
     ),
 }
-"""Weights of source joints that stand in for a joint which the source lacks, best first.
+"""Proxy joints: weights of source joints for a joint that the source lacks, best first.
 
 The next is taken for a person who lacks a joint of the better one.
 """
@@ -104,5 +104,5 @@ def _combined(
 def _recipes(joint: str, source: Skeleton) -> list[dict[str, float]]:
     if joint in source.joints:
         return [{joint: 1.0}]
-    stand_ins = STAND_INS.get(joint, ())
-    return [recipe for recipe in stand_ins if all(name in source.joints for name in recipe)]
+    proxies = PROXY_JOINTS.get(joint, ())
+    return [recipe for recipe in proxies if all(name in source.joints for name in recipe)]

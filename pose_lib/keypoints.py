@@ -34,7 +34,7 @@ class People:
 
     Attributes:
         keypoints: x, y in pixels and confidence 0 to 1.
-        score: One number per person, higher is surer; only its order matters.
+        score: One number per person, higher is better; only its order matters.
     """
 
     keypoints: Float[np.ndarray, "person joint 3"]
@@ -60,7 +60,7 @@ class Keypoints:
         reason: Why, empty where all is fine.
         keypoints: x, y in pixels and confidence of every person, all images together.
         image: The image row each person was found in, ascending.
-        score: One number per person, higher is surer.
+        score: One number per person, higher is better.
         choice: Who is used further on; everybody where it is None.
     """
 

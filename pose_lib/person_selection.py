@@ -70,7 +70,7 @@ class PersonSelection:
 EVERYBODY = PersonSelection()
 
 
-def choose_people(
+def select_people(
     keypoints: Keypoints, rule: str, annotations: Annotations | None = None
 ) -> Bool[np.ndarray, "person"]:
     """Return who is chosen by one of the `RULES`.
@@ -94,6 +94,61 @@ def choose_people(
     if rule == "annotated" and annotations is not None:
         return _annotated(keypoints, annotations)
     raise ValueError(f"unknown rule {rule!r}, or no annotations for it")
+
+
+def check_selection(selection: PersonSelection, names: Sequence[str]) -> None:
+    """Make sure, before long work, that people in images of these names can be so chosen.
+
+    Raises:
+        InputError: If the annotations cannot be read, or are about other images.
+    """
+    with _naming_the_file(selection):
+        annotations = _read_annotations(selection)
+        if annotations is not None:
+            annotated_rows(annotations, names)
+
+
+def apply_selection(keypoints: Keypoints, selection: PersonSelection) -> Keypoints:
+    """Return the same people with those chosen whom the selection takes.
+
+    Raises:
+        InputError: If the annotations cannot be read, or are about other images.
+    """
+    with _naming_the_file(selection):
+        annotations = _read_annotations(selection)
+        return keypoints.choosing(select_people(keypoints, selection.rule, annotations))
+
+
+def selection_record(
+    chosen: Bool[np.ndarray, "person"], selection: PersonSelection
+) -> dict[str, Any]:
+    """Return how the people were chosen, as stored beside them: rule, file, hash and numbers."""
+    return selection_source(selection) | {"chosen": int(chosen.sum()), "of": len(chosen)}
+
+
+def selection_source(selection: PersonSelection) -> dict[str, str | None]:
+    """Return what the selection goes by: its rule, and the name and hash of its file."""
+    path = Path(selection.annotations) if selection.annotations else None
+    return {
+        "rule": selection.rule,
+        "annotations": path.name if path else None,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest() if path else None,
+    }
+
+
+def annotated_rows(annotations: Annotations, names: Sequence[str]) -> list[int | None]:
+    """Return the row of each annotated image among these names, None where it is not there.
+
+    Raises:
+        InputError: If not one of the images is annotated, or a name may mean several.
+    """
+    rows = match_names(annotations.filename, names)
+    if names and all(row is None for row in rows):
+        raise InputError(
+            f"not one of the {len(names)} images is annotated, such as {names[0]}: choose by the"
+            " annotations of these images, or by another rule"
+        )
+    return rows
 
 
 def _best_of_each_image(
@@ -132,21 +187,6 @@ def _distance_to_center(keypoints: Keypoints) -> Float[np.ndarray, "person"]:
     return np.linalg.norm((low + high) / 2 - sizes / 2, axis=-1)
 
 
-def annotated_rows(annotations: Annotations, names: Sequence[str]) -> list[int | None]:
-    """Return the row of each annotated image among these names, None where it is not there.
-
-    Raises:
-        InputError: If not one of the images is annotated, or a name may mean several.
-    """
-    rows = match_names(annotations.filename, names)
-    if names and all(row is None for row in rows):
-        raise InputError(
-            f"not one of the {len(names)} images is annotated, such as {names[0]}: choose by the"
-            " annotations of these images, or by another rule"
-        )
-    return rows
-
-
 def _annotated(keypoints: Keypoints, annotations: Annotations) -> Bool[np.ndarray, "person"]:
     rows = annotated_rows(annotations, keypoints.filename)
     heights = _heights(annotations)
@@ -170,7 +210,7 @@ def _similarity(
 ) -> Float[np.ndarray, "truth found"]:
     """Return how near the found people of an image are to its annotated ones; 0 is too far.
 
-    A person with annotated joints is compared by those, which tells people apart best.
+    A person with annotated joints is compared by those, which distinguish people best.
     """
     truth = convert_keypoints(annotations.keypoints[theirs], annotations.skeleton, BODY_15)
     found = convert_keypoints(keypoints.keypoints[ours], keypoints.skeleton, BODY_15)
@@ -222,60 +262,22 @@ def _heights(annotations: Annotations) -> Float[np.ndarray, "person"]:
     return np.where(heights > 0, heights, np.nan)
 
 
-def check_choice(choice: PersonSelection, names: Sequence[str]) -> None:
-    """Make sure, before long work, that people in images of these names can be so chosen.
-
-    Raises:
-        InputError: If the annotations cannot be read, or are about other images.
-    """
-    with _naming_the_file(choice):
-        annotations = _read_annotations(choice)
-        if annotations is not None:
-            annotated_rows(annotations, names)
-
-
-def apply_choice(keypoints: Keypoints, choice: PersonSelection) -> Keypoints:
-    """Return the same people with those chosen whom the choice takes.
-
-    Raises:
-        InputError: If the annotations cannot be read, or are about other images.
-    """
-    with _naming_the_file(choice):
-        annotations = _read_annotations(choice)
-        return keypoints.choosing(choose_people(keypoints, choice.rule, annotations))
-
-
-def choice_record(chosen: Bool[np.ndarray, "person"], choice: PersonSelection) -> dict[str, Any]:
-    """Return how the people were chosen, as stored beside them: rule, file, hash and numbers."""
-    return choice_source(choice) | {"chosen": int(chosen.sum()), "of": len(chosen)}
-
-
-def choice_source(choice: PersonSelection) -> dict[str, str | None]:
-    """Return what the choice goes by: its rule, and the name and hash of its file."""
-    path = Path(choice.annotations) if choice.annotations else None
-    return {
-        "rule": choice.rule,
-        "annotations": path.name if path else None,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest() if path else None,
-    }
-
-
-def _read_annotations(choice: PersonSelection) -> Annotations | None:
-    """Read what the choice goes by, None where it needs no file."""
-    if choice.annotations is None:
+def _read_annotations(selection: PersonSelection) -> Annotations | None:
+    """Read what the selection goes by, None where it needs no file."""
+    if selection.annotations is None:
         return None
-    path = Path(choice.annotations)
+    path = Path(selection.annotations)
     if path.suffix.lower() in (".mat", ".npz"):
         return read_mpii_annotations(path)
     return read_keypoint_truth(path)
 
 
 @contextlib.contextmanager
-def _naming_the_file(choice: PersonSelection) -> Iterator[None]:
+def _naming_the_file(selection: PersonSelection) -> Iterator[None]:
     """Put the file of annotations before what is said of it, where it is not named yet."""
     try:
         yield
     except InputError as error:
-        if choice.annotations is None or choice.annotations in str(error):
+        if selection.annotations is None or selection.annotations in str(error):
             raise
-        raise InputError(f"{choice.annotations}: {error}") from error
+        raise InputError(f"{selection.annotations}: {error}") from error

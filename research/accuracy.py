@@ -39,7 +39,7 @@ from pose_lib.movenet import load_movenet
 from pose_lib.openpose.config import OpenPoseConfig
 from pose_lib.openpose.decode import DecodeConfig
 from pose_lib.openpose.engine import Engine, Maps, Prepared
-from pose_lib.openpose.load import load_detector
+from pose_lib.openpose.load import load_openpose
 from pose_lib.skeleton import MPII_16
 
 TRUTH = {
@@ -233,7 +233,7 @@ def make_contenders(names: Sequence[str], weights: Path) -> dict[str, Contender]
             continue
         config = SETTINGS[name]
         if config.precision not in loaded:
-            detector = load_detector(config, threads=1)
+            detector = load_openpose(config, threads=1)
             loaded[config.precision] = detector, RememberingEngine(detector.engine)
         detector, engine = loaded[config.precision]
         contenders[name] = Contender(replace(detector, config=config, engine=engine), engine)
@@ -287,7 +287,7 @@ def score(
         mpii=np.concatenate([reports[place].distance for place in MPII]),
         with_stand_ins=np.concatenate([report.distance for report in stand_ins]),
         reports=reports,
-        oks=[verdict.person_oks for report in by_area for verdict in report.verdicts],
+        oks=[verdict.person_oks for report in by_area for verdict in report.matches],
     )
 
 

@@ -28,7 +28,7 @@ from pose_lib.lifting.training.openpose_noise import (
     by_openpose,
 )
 from pose_lib.openpose.config import OpenPoseConfig
-from pose_lib.openpose.load import load_detector
+from pose_lib.openpose.load import load_openpose
 from pose_lib.skeleton import BODY_15
 from research.found_people import Pairs, find_all
 
@@ -48,7 +48,7 @@ Sample = Callable[[np.ndarray], float]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("data", type=Path)
-    pairs = find_all(load_detector(OpenPoseConfig(), threads=1), parser.parse_args().data)
+    pairs = find_all(load_openpose(OpenPoseConfig(), threads=1), parser.parse_args().data)
     people = [len(set(pairs.person[of])) for of in (~pairs.rendered, pairs.rendered)]
     print(f"{people[0]} photographed and {people[1]} rendered people, {len(pairs.box)} looks")
     print_sizes(pairs)

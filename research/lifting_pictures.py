@@ -205,7 +205,7 @@ def _draw_refining(axes: Axes, lifter: Lifter, poses: np.ndarray) -> None:
     seen = np.column_stack([100 * noisy, np.isfinite(noisy[:, 0])]).astype(np.float32)
     lifted = lifter.lift(seen[None])
     again = lifted.poses3d[0][:, :2] * (np.ptp(turned_pose[:, 1]) / np.ptp(lifted.poses3d[0][:, 1]))
-    row.person(13.05, again, "3D, and how sure", radii=lifted.uncertainty[0])
+    row.person(13.05, again, "3D, and how sure", halos=lifted.uncertainty[0])
     for start, end in (
         (1.75, 1.95),
         (3.85, 4.3),
@@ -238,13 +238,13 @@ class _Row:
         words: str,
         *,
         size: float = 1.6,
-        radii: np.ndarray | None = None,
+        halos: np.ndarray | None = None,
     ) -> None:
         low, high = np.nanmin(joints, axis=0), np.nanmax(joints, axis=0)
         scale = size / max(high[1] - low[1], 1.2 * (high[0] - low[0]))
         placed = (joints - (low + high) / 2) * [scale, -scale] + [x, self.middle]
-        if radii is not None:
-            draw_discs(self.axes, placed, scale * radii)
+        if halos is not None:
+            draw_halos(self.axes, placed, scale * halos)
         draw_sticks(self.axes, placed, width=2.6)
         self.label(x, words)
 
@@ -375,7 +375,7 @@ def draw_sticks(
         axes.plot(*joints[BODY_15.indices(bone)].T, **line, zorder=3)
 
 
-def draw_discs(axes: Axes, joints: np.ndarray, radii: np.ndarray) -> None:
+def draw_halos(axes: Axes, joints: np.ndarray, radii: np.ndarray) -> None:
     for joint, radius in zip(joints, radii, strict=True):
         axes.add_patch(Circle(joint, radius, color=SIDE_COLORS["middle"], alpha=0.16, linewidth=0))
 

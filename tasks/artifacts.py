@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from prefect import artifacts
 
 from pose_lib.files.locations import Location
-from pose_lib.plots.figures import smaller_png
 from pose_lib.store import read_worst
 from pose_lib.store.ledger_csv import LEDGER_COLUMNS, ledger_rows
 from tasks.extract import LedgerCounts
@@ -66,6 +65,8 @@ def show_summary(ledger: LedgerCounts, training: dict[str, str], overview: Locat
         training: Names and values.
         overview: PNG with everybody who was drawn.
     """
+    from pose_lib.plots.figures import smaller_png  # matplotlib takes long to import
+
     picture = smaller_png(overview.read_bytes(), max_bytes=MAX_PICTURE_BYTES)
     parts = [
         _ledger_text(ledger),

@@ -1,4 +1,4 @@
-"""Measuring how long the bones of 2D poses are, and telling a lifter."""
+"""Measuring how long the bones of 2D poses are, and giving a lifter these lengths."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +10,7 @@ from pose_lib.errors import InputError
 from pose_lib.files.locations import Location
 from pose_lib.lifting.bone_length_table import (
     BoneLengthTable,
-    measure_bone_length_tables,
+    measure_tables,
     with_tables,
 )
 from pose_lib.lifting.bones import MIN_SIGHTINGS
@@ -19,20 +19,18 @@ from pose_lib.lifting.lifter import Lifter
 from pose_lib.training_data import read_training_poses
 
 
-def measure_proportions(data: Sequence[Location], about: str) -> tuple[BoneLengthTable, ...]:
-    """Measure the sources of 2D poses, those on the same skeleton as one.
+def measure_bone_length_tables(data: Sequence[Location], about: str) -> tuple[BoneLengthTable, ...]:
+    """Measure the bone lengths of 2D poses, by joint convention.
 
     Args:
         about: Which people these are; by default the names of the data.
     """
     people = about or ", ".join(path.name for path in data)
-    return measure_bone_length_tables(
-        read_training_poses(data).by_skeleton, people, np.random.default_rng(0)
-    )
+    return measure_tables(read_training_poses(data).by_skeleton, people, np.random.default_rng(0))
 
 
 def save_with_tables(lifter: Lifter, tables: tuple[BoneLengthTable, ...], folder: Path) -> None:
-    """Write a lifter that knows these sources, too.
+    """Write a lifter with these tables added.
 
     Raises:
         InputError: If a bone of theirs could not be measured; nothing is written then.

@@ -7,8 +7,7 @@ import numpy as np
 from jaxtyping import Int
 from prefect import task
 
-from pose_lib.convert import convert_keypoints
-from pose_lib.errors import InputError
+from pose_lib.api import lift
 from pose_lib.files.atomic_write import write_atomic, write_inside
 from pose_lib.files.local_copy import local_copy
 from pose_lib.files.locations import Location, plain_errors
@@ -22,22 +21,17 @@ from pose_lib.lifting.files.poses3d_npz import (
     write_lifted_poses,
     write_openpose_3d,
 )
-from pose_lib.lifting.lifter import LiftedPoses, Lifter
+from pose_lib.lifting.lifter import LiftedPoses
 from pose_lib.plots.animation import turntable_gif
-from pose_lib.plots.featured_people import choose_people
+from pose_lib.plots.featured_people import featured_people
 from pose_lib.plots.figures import png_bytes
 from pose_lib.plots.gallery import ReadPicture, overview_figure, person_figure, viewer_page
-from pose_lib.skeleton import BODY_15
 from pose_lib.store import read_image_root, read_keypoints
 from tasks.artifacts import MAX_PICTURE_BYTES, Picture
 from tasks.mlflow_tracking.client import connect
 from tasks.mlflow_tracking.registry import fetch_lifter, run_of
 from tasks.runtime.progress import report_progress
 from tasks.runtime.retries import RETRY_OPTIONS
-
-ENOUGH_TO_ADAPT = 200
-"""People from which on a store's own bone ratios are measured, not taken from its source."""
-
 
 _LIST_OF_FIGURES = "figures.txt"
 
@@ -71,8 +65,7 @@ def check_model(model: str) -> None:
 def lift_people(store: Location, model: str, path: Location) -> Location:
     """Lift the store's chosen people and write their 3D poses to the npz file ``path``."""
     keypoints = read_keypoints(store).only_chosen()
-    poses = convert_keypoints(keypoints.keypoints, keypoints.skeleton, BODY_15)
-    lifted = _told(fetch_lifter(model), poses, keypoints.skeleton.name).lift(poses)
+    lifted = lift(keypoints, fetch_lifter(model))
     mark_output(path.parent)
     write_lifted_poses(path, keypoints, lifted)
     return path
@@ -97,7 +90,7 @@ def render_people(
     lifted = {label: read_lifted_poses(path) for label, path in poses.items()}
     keypoints, read = read_keypoints(store).only_chosen(), _reader(store)
     first = next(iter(lifted.values()))
-    chosen = choose_people(keypoints, first.lifted, n_people)
+    chosen = featured_people(keypoints, first.lifted, n_people)
 
     pictures, written = [], []
     report_progress("3D figures", 0, len(chosen))
@@ -120,16 +113,6 @@ def log_figures(folder: Location, model: str) -> None:
     if run_id := run_of(model):
         with local_copy(folder) as copy:
             connect().log_artifacts(run_id, str(copy), "poses")
-
-
-def _told(lifter: Lifter, poses: np.ndarray, source: str) -> Lifter:
-    """Return the lifter conditioned on these people's bone-length ratios or its table of them."""
-    if len(poses) < ENOUGH_TO_ADAPT:
-        return lifter.for_joint_convention(source)
-    try:
-        return lifter.adapted(poses)
-    except InputError:  # many people, but too few show some bone
-        return lifter.for_joint_convention(source)
 
 
 def _reader(store: Location) -> ReadPicture:

@@ -13,11 +13,12 @@ from prefect import task
 
 from pose_lib.errors import InputError, RunFailedError
 from pose_lib.files.locations import Location
-from pose_lib.lifting.bone_length_table import BoneLengthTable, measure_bone_length_tables
+from pose_lib.lifting.bone_length_table import BoneLengthTable, measure_tables
 from pose_lib.lifting.files.lifter_folder import save_lifter, save_networks
 from pose_lib.lifting.training.config import TrainConfig
 from pose_lib.lifting.training.train import StepReport, Training, use_one_thread
-from pose_lib.plots.figures import png_bytes, training_curves
+from pose_lib.plots.figures import png_bytes
+from pose_lib.plots.training_figures import training_curves
 from pose_lib.training_data import TrainingPoses, read_training_poses
 from tasks.mlflow_tracking.checkpoint_folder import clear, is_begun, lock_checkpoints, was_finished
 from tasks.mlflow_tracking.client import (
@@ -92,11 +93,9 @@ class TrainedLifter:
     reused: bool = False
 
 
-@task(name="check-training-data")
-def check_training_data(data: Sequence[Location]) -> None:
-    """Read 2D poses and ask MLflow for nothing but to fail before long work, not after it."""
-    if data:
-        read_training_poses(data)
+@task(name="check-tracking")
+def check_tracking() -> None:
+    """Ask MLflow for nothing but to fail before long work, not after it."""
     require_tracking()
 
 
@@ -287,7 +286,7 @@ def _store(training: Training, poses: TrainingPoses, record: Record) -> Register
 def _tables(poses: TrainingPoses) -> tuple[BoneLengthTable, ...]:
     """Measure the bone lengths of the joint conventions of the poses."""
     rng = np.random.default_rng(0)
-    tables = measure_bone_length_tables(poses.by_skeleton, "the 2D poses it was trained on", rng)
+    tables = measure_tables(poses.by_skeleton, "the 2D poses it was trained on", rng)
     return tuple(table for table in tables if table.complete)
 
 

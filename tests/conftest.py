@@ -1,10 +1,26 @@
-"""Where the tests find data that a stranger's clone does not have."""
+"""How the tests share processes, and where they find data that a stranger's clone does not have."""
 
+import os
 from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of tiny networks, threads take thrice the time
+
 SHARED = Path(__file__).parents[2] / "shared"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Keep the tests of a group in one process, and of those without one the tests of a file."""
+    from xdist.scheduler import LoadGroupScheduling
+
+    class _ByGroupOrFile(LoadGroupScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            group = super()._split_scope(nodeid)
+            return nodeid.partition("::")[0] if group == nodeid else group
+
+    return _ByGroupOrFile(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 @pytest.fixture(scope="session")

@@ -21,9 +21,9 @@ import torch
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from pose_lib.openpose.add_weights import add_weights  # noqa: E402 - after the path is set
 from pose_lib.openpose.models import model_named  # noqa: E402
-from pose_lib.openpose.weights import find_weights, load_network  # noqa: E402
+from pose_lib.openpose.weights.add_weights import add_weights  # noqa: E402 - after the path is set
+from pose_lib.openpose.weights.weight_files import find_weights, load_network  # noqa: E402
 from tools.caffe_layers import LAYERS, random_blobs, random_image, write_caffemodel  # noqa: E402
 
 SEED = 20_170_721

@@ -24,7 +24,7 @@ weights_app = typer.Typer(
 @weights_app.command("list")
 def list_weights(as_json: Json = False) -> None:
     """List OpenPose's models and where their weights are."""
-    from pose_lib.openpose.model_list import available_models
+    from pose_lib.openpose.weights.model_list import available_models
 
     folder = current_workspace().weights
     models = available_models(folder)
@@ -67,8 +67,8 @@ def add(
     Its license is shown and must be accepted. Then choose the model by its name in the settings:
     `model = "body_25"` under [extract.openpose].
     """
-    from pose_lib.openpose.add_weights import add_weights, model_of
     from pose_lib.openpose.models import model_named
+    from pose_lib.openpose.weights.add_weights import add_weights, model_of
 
     trusted_as = model_named(trust_as) if trust_as else None
     model = model_of(file, trusted_as=trusted_as)

@@ -89,7 +89,10 @@ def _read_mpii_people(content: Mapping[str, Any]) -> Annotations:
     """
     order = mpii_order(content["joint_names"])
     if "crops" in content:
-        listed = {name: [_in_crop(person)] for name, person in content["crops"].items()}
+        listed = {
+            name: [{key: person[key] for key in ("joints", "visible")}]
+            for name, person in content["crops"].items()
+        }
     else:
         listed = dict(content["images"])
     names = sorted(listed)
@@ -99,10 +102,6 @@ def _read_mpii_people(content: Mapping[str, Any]) -> Annotations:
         for person in listed[name]
     ]
     return _annotations(MPII_16, names, people)
-
-
-def _in_crop(person: Mapping[str, Any]) -> dict[str, Any]:
-    return {"joints": person["joints"], "visible": person["visible"]}
 
 
 def _mpii_person(image: int, person: Mapping[str, Any], order: Sequence[int]) -> _Person:

@@ -11,7 +11,7 @@ from pose_lib.errors import InputError
 _FEWEST_POINTS = 100
 _ENOUGH_POINTS = 40_000
 _EXACT_BELOW = 0.5
-"""Median pixels below which they are projections, not detections, and so tell the whole lens."""
+"""Median pixels below which they are projections, not detections, and the whole lens can be fit."""
 _WHOLE_LENS = cv2.CALIB_USE_INTRINSIC_GUESS
 _PLAIN_LENS = _WHOLE_LENS | cv2.CALIB_ZERO_TANGENT_DIST | cv2.CALIB_FIX_K3
 _OUTLIERS_FROM = 3.0
@@ -58,9 +58,11 @@ def resect(
         7.1, for the first estimate; OpenCV's ``calibrateCamera`` with lens distortion for the fit.
     """
     if len(points) < _FEWEST_POINTS:
-        raise InputError(f"{len(points)} points tell no camera, {_FEWEST_POINTS} are needed")
+        raise InputError(
+            f"{len(points)} points are too few for a camera; it takes {_FEWEST_POINTS}"
+        )
     if not (points.std() > 0 and pixels.std() > 0):
-        raise InputError("no camera is told by points that coincide, or are NaN")
+        raise InputError("no camera can be found from points that coincide, or are NaN")
     some = slice(None, None, -(-len(points) // _ENOUGH_POINTS))
     points, pixels = points[some].astype(np.float64), pixels[some].astype(np.float64)
     try:

@@ -1,7 +1,7 @@
 """Reader of Human3.6M as VideoPose3D keeps it: 3D in one npz file, 2D of four cameras in another.
 
-The files hold no cameras. They need none: a person of known place seen at known pixels tells where
-the camera stood, and thousands of poses tell it exactly.
+The files hold no cameras. These are found again from the 3D joints and their pixels: thousands of
+poses determine each camera exactly.
 """
 
 import functools
@@ -17,8 +17,7 @@ from pose_lib.convert import convert_keypoints
 from pose_lib.datasets.camera_resection import CameraPose, resect
 from pose_lib.datasets.scored_poses import GroupedPoses, body_15_truth, with_confidence
 from pose_lib.errors import InputError
-from pose_lib.files.inert_pickle import NotPlainData
-from pose_lib.files.numpy_pickle import float_array, items, read_pickled_dict
+from pose_lib.files.numpy_pickle import NotPlainData, float_array, items, read_pickled_dict
 from pose_lib.skeleton import BODY_15, COCO_17, H36M_17, Skeleton
 
 KEY_3D, KEY_2D = "positions_3d", "positions_2d"

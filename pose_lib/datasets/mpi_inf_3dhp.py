@@ -10,7 +10,7 @@ from pose_lib.convert import convert_keypoints
 from pose_lib.datasets.scored_poses import GroupedPoses, body_15_truth, with_confidence
 from pose_lib.errors import InputError
 from pose_lib.files.npz import FREELY_UNPACKED_BYTES, MAX_PACKING
-from pose_lib.files.parsing import bounded_memory, reading
+from pose_lib.files.parsing import bounded_memory, parse_errors
 from pose_lib.skeleton import BODY_15, Skeleton
 
 ANNOTATIONS = "annot_data.mat"
@@ -103,9 +103,9 @@ def _read_arrays(path: Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
             f"{path} is an HDF5 file, which needs h5py: pip install 'poselift[hdf5]'"
         ) from error
     what = "HDF5 file (MATLAB 7.3)"
-    with reading(path, what):
+    with parse_errors(path, what):
         room = max(FREELY_UNPACKED_BYTES, MAX_PACKING * path.stat().st_size)
-    with reading(path, what), bounded_memory(_COPIES * room), h5py.File(path, "r") as file:
+    with parse_errors(path, what), bounded_memory(_COPIES * room), h5py.File(path, "r") as file:
         try:
             # A link may lead into another file, which was not named by the user.
             here = [key for key in keys if isinstance(file.get(key, getlink=True), h5py.HardLink)]

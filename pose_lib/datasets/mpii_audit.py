@@ -1,7 +1,8 @@
-"""MPII's audit on disk: the names of each group's images, and the numbers."""
+"""What a release of MPII holds: groups of images, people, joints, and what is not used of them."""
 
 import json
 import os
+import posixpath
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int
 
-from pose_lib.datasets.mpii import MpiiRelease
+from pose_lib.datasets.mpii_release import MpiiRelease
 from pose_lib.files.atomic_write import write_atomic
+
+AUDIT_FILE = "audit.json"
+MISSING_FILE = "missing.txt"
 
 KEPT = "kept"
 NO_POINTS = "no points"
@@ -45,8 +49,8 @@ def audit_mpii(release: MpiiRelease, sizes: Int[np.ndarray, "image 2"] | None = 
     """Count images, people and joints, what is kept of them, and why the rest is not.
 
     Args:
-        sizes: Width and height of every image, 0 0 where it is missing. Without any, nothing is
-            told of missing images, and only what is left of or above an image lies outside.
+        sizes: Width and height of every image, 0 0 where it is missing. Without any, no
+            image counts as missing, and only what is left of or above an image lies outside.
     """
     names = np.array(release.people.filename, dtype=np.str_)
     known = np.zeros((len(names), 2), np.int64) if sizes is None else sizes
@@ -100,6 +104,32 @@ def fates(
     return {KEPT: left} | fate
 
 
+def write_audit(audit: MpiiAudit, folder: Path, images: Path | None = None) -> list[Path]:
+    """Write a list of images for each group with people, and ``audit.json``; return the files.
+
+    Args:
+        images: Where the images are. Names are relative to the lists then, so that a list can be
+            given to `find_images`; without it they are MPII's own, fit for a list among the images.
+    """
+    prefix = "" if images is None else f"{os.path.relpath(images.resolve(), folder.resolve())}/"
+    texts = {AUDIT_FILE: json.dumps(audit_table(audit), indent=1)}
+    for group, names in audit.images.items():
+        if not group.endswith("nobody"):
+            lines = (posixpath.normpath(prefix + name) for name in names)
+            texts[f"{group.replace(' ', '_')}.txt"] = "".join(f"{line}\n" for line in lines)
+    if images is not None:
+        texts[MISSING_FILE] = "".join(f"{name}\n" for name in audit.missing)
+    for name, text in texts.items():
+        write_atomic(folder / name, text.encode())
+    return [folder / name for name in texts]
+
+
+def audit_table(audit: MpiiAudit) -> dict[str, Any]:
+    """Return the audit as plain values without the names, of which only the missing ones stay."""
+    table = asdict(audit)
+    return {key: table[key] for key in ("version", "activities", "counts", "missing")}
+
+
 def _counts(
     release: MpiiRelease,
     images: Bool[np.ndarray, "image"],
@@ -131,47 +161,3 @@ def _outside(xy: np.ndarray, size: np.ndarray) -> np.ndarray:
     """Tell which points lie beyond the image's edges; beyond an unknown size nothing does."""
     end = np.where(size > 0, size, np.inf)
     return np.logical_or((xy < 0).any(-1), (xy > end).any(-1))  # NaN is on neither side
-
-
-AUDIT_FILE = "audit.json"
-MISSING_FILE = "missing.txt"
-
-
-def write_audit(audit: MpiiAudit, folder: Path, images: Path | None = None) -> list[Path]:
-    """Write a list of images for each group with people, and ``audit.json``; return the files.
-
-    Args:
-        images: Where the images are. Names are relative to the lists then, so that a list can be
-            given to `find_images`; without it they are MPII's own, fit for a list among the images.
-    """
-    written = [folder / AUDIT_FILE]
-    write_atomic(folder / AUDIT_FILE, json.dumps(audit_table(audit), indent=1).encode())
-    lists = {
-        f"{group.replace(' ', '_')}.txt": names
-        for group, names in audit.images.items()
-        if not group.endswith("nobody")
-    }
-    for name, names in lists.items():
-        lines = [_relative(images, folder) + image for image in names]
-        written.append(_write_lines(folder / name, lines))
-    if images is not None:
-        written.append(_write_lines(folder / MISSING_FILE, audit.missing))
-    return written
-
-
-def audit_table(audit: MpiiAudit) -> dict[str, Any]:
-    """Return the audit as plain values without the names, of which only the missing ones stay."""
-    table = asdict(audit)
-    return {key: table[key] for key in ("version", "activities", "counts", "missing")}
-
-
-def _relative(images: Path | None, folder: Path) -> str:
-    if images is None:
-        return ""
-    relative = Path(os.path.relpath(images.resolve(), folder.resolve())).as_posix()
-    return "" if relative == "." else f"{relative}/"
-
-
-def _write_lines(path: Path, lines: "list[str] | tuple[str, ...]") -> Path:
-    write_atomic(path, "".join(f"{line}\n" for line in lines).encode())
-    return path

@@ -14,28 +14,6 @@ from pose_lib.files.npz import read_npz
 from pose_lib.formats.missing_joints import nan_where_missing
 from pose_lib.skeleton import BODY_15, BODY_25
 
-
-def read_truth_arrays(
-    path: Location, keys: tuple[str, ...], *, what: str, otherwise: str = ""
-) -> dict[str, np.ndarray]:
-    """Read the named arrays of an npz file.
-
-    Args:
-        what: What the file should be, for errors: ``3D truth file``.
-        otherwise: What to do with a file that lacks an array.
-
-    Raises:
-        InputError: If it cannot be read, or lacks an array.
-    """
-    arrays = read_npz(path, what, keys)
-    if missing := [key for key in keys if key not in arrays]:
-        raise InputError(
-            f"{path} is no {what}: it lacks {', '.join(missing)} (needed: {', '.join(keys)})"
-            + otherwise
-        )
-    return arrays
-
-
 _KEYS = ("kp2d_body25", "kp2d_body25_noisy", "joints3d_cam", "joints")
 
 
@@ -79,6 +57,27 @@ def read_pose_truth(path: Path) -> PoseTruth:
         noisy=convert_keypoints(nan_where_missing(arrays["kp2d_body25_noisy"]), BODY_25, BODY_15),
         joints3d=body_15_truth(arrays["joints3d_cam"].astype(np.float32), joints, path),
     )
+
+
+def read_truth_arrays(
+    path: Location, keys: tuple[str, ...], *, what: str, otherwise: str = ""
+) -> dict[str, np.ndarray]:
+    """Read the named arrays of an npz file.
+
+    Args:
+        what: What the file should be, for errors: ``3D truth file``.
+        otherwise: What to do with a file that lacks an array.
+
+    Raises:
+        InputError: If it cannot be read, or lacks an array.
+    """
+    arrays = read_npz(path, what, keys)
+    if missing := [key for key in keys if key not in arrays]:
+        raise InputError(
+            f"{path} is no {what}: it lacks {', '.join(missing)} (needed: {', '.join(keys)})"
+            + otherwise
+        )
+    return arrays
 
 
 def _require_shape(path: Path, key: str, array: np.ndarray, shape: tuple[int, ...]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 MOST_PEOPLE = 20
-"""Found people of one image that count, the surest; COCO's ``maxDets`` for keypoints."""
+"""Found people of one image that count, by score; COCO's ``maxDets`` for keypoints."""
 OKS_THRESHOLDS: Float[np.ndarray, "threshold"] = np.linspace(0.5, 0.95, 10)
 RECALLS: Float[np.ndarray, "recall"] = np.linspace(0, 1, 101)
 
@@ -23,7 +23,7 @@ class Candidates:
 
     Attributes:
         similarity: Such as ``oks``, 0 to 1.
-        score: How sure each found person is.
+        score: Of each found person, higher is better.
         ignored: True people who need not be found; finding them is neither right nor wrong.
         crowd: Those of the ignored who stand for many, and may be found many times.
     """
@@ -56,7 +56,7 @@ class PrecisionRecall:
 
 
 def precision_recall(images: Sequence[Candidates], *, threshold: float) -> PrecisionRecall:
-    """Judge the people found in many images, the surest first.
+    """Judge the people found in many images, the highest score first.
 
     Args:
         threshold: Least similarity of a found person who is right.
@@ -79,7 +79,7 @@ def precision_recall(images: Sequence[Candidates], *, threshold: float) -> Preci
 def _judge(
     image: Candidates, threshold: float
 ) -> tuple[Float[np.ndarray, "judged"], Bool[np.ndarray, "judged"]]:
-    """Return score and rightness of the image's surest people, without those to be ignored."""
+    """Return score and rightness of the image's best-scored people who are not ignored."""
     surest = np.argsort(-image.score, kind="stable")[:MOST_PEOPLE]
     free = np.ones(len(image.similarity), dtype=bool)
     judged, right = [], []
@@ -87,16 +87,12 @@ def _judge(
         near = free & (image.similarity[:, person] >= min(threshold, 1 - 1e-10))
         options = near & ~image.ignored if np.any(near & ~image.ignored) else near
         if options.any():
-            chosen = _best(image.similarity[:, person], options)
+            # Of equally similar people the last, as COCO's evaluation does.
+            similarity = np.where(options, image.similarity[:, person], -1.0)
+            chosen = len(similarity) - 1 - int(similarity[::-1].argmax())
             free[chosen] = image.crowd[chosen]
             if image.ignored[chosen]:
                 continue
         judged.append(person)
         right.append(options.any())
     return image.score[judged], np.array(right, dtype=bool)
-
-
-def _best(similarity: Float[np.ndarray, "truth"], options: Bool[np.ndarray, "truth"]) -> int:
-    """Return the most similar option; of equal ones the last, as COCO's evaluation does."""
-    value = np.where(options, similarity, -1.0)
-    return len(value) - 1 - int(value[::-1].argmax())

@@ -127,7 +127,7 @@ def truth_of_image(truth: Annotations, row: int, scored: Skeleton) -> Truth:
     )
 
 
-def judge_image(
+def match_image(
     filename: str,
     found: People,
     truth: Truth,
@@ -148,11 +148,11 @@ def judge_image(
     distance = distances_in_heads(candidates, truth.keypoints, truth.head_size)
     similarity = joint_similarities(candidates, truth.keypoints, truth.area, sigma)
     in_box = box_similarities(candidates, truth.box, truth.area, sigma)
-    likeness = _likeness(distance, similarity, in_box, truth)
+    pair_similarity = _pair_similarity(distance, similarity, in_box, truth)
 
     people = np.flatnonzero(~truth.ignored)
-    matched = match_people(likeness[people, :-1])
-    is_found = likeness[people, matched] >= MATCH_THRESHOLD
+    matched = match_people(pair_similarity[people, :-1])
+    is_found = pair_similarity[people, matched] >= MATCH_THRESHOLD
     return ImageMatch(
         filename=filename,
         truth=truth.keypoints[people],
@@ -162,12 +162,12 @@ def judge_image(
         distance=distance[people, matched],
         similarity=similarity[people, matched],
         head_measured=truth.head_measured[people],
-        false_positives=_false_positives(likeness[truth.ignored, :-1], matched[is_found]),
-        candidates=Candidates(likeness[:, :-1], found.score, truth.ignored, truth.crowd),
+        false_positives=_false_positives(pair_similarity[truth.ignored, :-1], matched[is_found]),
+        candidates=Candidates(pair_similarity[:, :-1], found.score, truth.ignored, truth.crowd),
     )
 
 
-def _likeness(
+def _pair_similarity(
     distance: Float[np.ndarray, "truth found joint"],
     similarity: Float[np.ndarray, "truth found joint"],
     in_box: Float[np.ndarray, "truth found"],

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from pose_lib.annotations import Annotations
 from pose_lib.errors import InputError
 from pose_lib.evaluation.average_precision import OKS_THRESHOLDS, PrecisionRecall, precision_recall
-from pose_lib.evaluation.image_matching import ImageMatch, judge_image, truth_of_image
+from pose_lib.evaluation.image_matching import ImageMatch, match_image, truth_of_image
 from pose_lib.evaluation.keypoint_metrics import (
     COCO_SIGMAS,
     joint_sigmas,
@@ -51,41 +51,41 @@ class KeypointReport:
     Attributes:
         scored: The joints that both have, and the bones between them.
         images_missing: Annotated images that are not in the store; they do not count.
-        verdicts: One for each image that counts.
+        matches: One for each image that counts.
         precision_recall: At each of COCO's thresholds; empty where some area is not known.
     """
 
     scored: Skeleton
     images_missing: tuple[str, ...]
-    verdicts: tuple[ImageMatch, ...]
+    matches: tuple[ImageMatch, ...]
     precision_recall: tuple[PrecisionRecall, ...]
 
     @property
     def people(self) -> int:
-        return sum(len(verdict.found) for verdict in self.verdicts)
+        return sum(len(match.found) for match in self.matches)
 
     @property
     def found(self) -> int:
-        return sum(int(verdict.found.sum()) for verdict in self.verdicts)
+        return sum(int(match.found.sum()) for match in self.matches)
 
     @property
     def false_positives(self) -> int:
-        return sum(verdict.false_positives for verdict in self.verdicts)
+        return sum(match.false_positives for match in self.matches)
 
     @property
     def ignored(self) -> int:
         """Entries that need not be found: crowds, and people without an annotated joint."""
-        return sum(int(verdict.candidates.ignored.sum()) for verdict in self.verdicts)
+        return sum(int(match.candidates.ignored.sum()) for match in self.matches)
 
     @property
     def head_sizes_measured(self) -> int:
         """People whose head size is taken from their joints, for want of an annotated one."""
-        return sum(int(verdict.head_measured.sum()) for verdict in self.verdicts)
+        return sum(int(match.head_measured.sum()) for match in self.matches)
 
     @property
     def mean_oks(self) -> float:
         """Mean similarity of the people to those matched with them, 0 for people not found."""
-        people = [verdict.person_oks for verdict in self.verdicts]
+        people = [match.person_oks for match in self.matches]
         return _mean(np.concatenate([np.zeros(0), *people]))
 
     @property
@@ -107,8 +107,8 @@ class KeypointReport:
 
     @functools.cached_property
     def distance(self) -> Float[np.ndarray, "person joint"]:
-        """Of everybody: distances in heads, as in a verdict."""
-        parts = [verdict.distance for verdict in self.verdicts]
+        """Of everybody: distances in heads, as in a match."""
+        parts = [match.distance for match in self.matches]
         return np.concatenate([np.zeros((0, len(self.scored))), *parts])
 
     def curve(self, *joints: str) -> Float[np.ndarray, "51"]:
@@ -118,9 +118,9 @@ class KeypointReport:
 
     @functools.cached_property
     def per_joint(self) -> tuple[JointScore, ...]:
-        similarity = np.concatenate([verdict.similarity for verdict in self.verdicts])
-        truth = np.concatenate([verdict.truth for verdict in self.verdicts])
-        present = np.concatenate([verdict.present for verdict in self.verdicts])
+        similarity = np.concatenate([match.similarity for match in self.matches])
+        truth = np.concatenate([match.truth for match in self.matches])
+        present = np.concatenate([match.present for match in self.matches])
         return tuple(
             JointScore(
                 joint=joint,
@@ -135,13 +135,13 @@ class KeypointReport:
 
     def worst(self, most: int) -> list[ImageMatch]:
         """Return the images with the lowest scores, the worst first."""
-        scored = [verdict for verdict in self.verdicts if not math.isnan(verdict.score)]
-        return sorted(scored, key=lambda verdict: (verdict.score, verdict.filename))[:most]
+        scored = [match for match in self.matches if not math.isnan(match.score)]
+        return sorted(scored, key=lambda match: (match.score, match.filename))[:most]
 
     def figures(self) -> dict[str, int | float]:
         """Return the figures of all images together by their names; NaN where not to be had."""
         return {
-            "images": len(self.verdicts),
+            "images": len(self.matches),
             "people": self.people,
             "found": self.found,
             "false_positives": self.false_positives,
@@ -177,26 +177,26 @@ def score_keypoints(
     if not there:
         raise InputError(_none_matches(keypoints, truth))
     columns = keypoints.skeleton.indices(scored.joints)
-    verdicts = []
+    matches = []
     for image, row in there:
         people = keypoints.people(row)
         found = People(people.keypoints[:, columns], people.score)
         known = truth_of_image(truth, image, scored)
         name = keypoints.filename[row]
-        verdicts.append(judge_image(name, found, known, scored.joints, sigmas))
-    if all(verdict.candidates.ignored.all() for verdict in verdicts):
+        matches.append(match_image(name, found, known, scored.joints, sigmas))
+    if all(match.candidates.ignored.all() for match in matches):
         raise InputError(
             f"nobody can be scored in the {len(there)} annotated images of the store: people need "
             "an annotated joint that the store has, and an area or a head size"
         )
     missing = (name for name, row in zip(truth.filename, rows, strict=True) if row is None)
-    return KeypointReport(scored, tuple(missing), tuple(verdicts), _precision_recall(verdicts))
+    return KeypointReport(scored, tuple(missing), tuple(matches), _precision_recall(matches))
 
 
-def _precision_recall(verdicts: list[ImageMatch]) -> tuple[PrecisionRecall, ...]:
-    if any(np.isnan(verdict.person_oks).any() for verdict in verdicts):
+def _precision_recall(matches: list[ImageMatch]) -> tuple[PrecisionRecall, ...]:
+    if any(np.isnan(match.person_oks).any() for match in matches):
         return ()
-    images = [verdict.candidates for verdict in verdicts]
+    images = [match.candidates for match in matches]
     return tuple(precision_recall(images, threshold=at) for at in OKS_THRESHOLDS.tolist())
 
 

@@ -1,6 +1,6 @@
-"""Errors of 3D poses in mm: how far joints are off once what one view cannot tell is aligned.
+"""Errors of 3D poses in mm, after alignment.
 
-A single view tells neither size nor distance, so every figure aligns at least the scale. PA
+A single view determines neither size nor distance, so every figure aligns at least the scale. PA
 figures align a rotation too. A mirror image is not a rotation: unless said otherwise it counts as
 wrong.
 """

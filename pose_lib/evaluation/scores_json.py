@@ -32,15 +32,15 @@ def scores_table(report: KeypointReport) -> dict[str, Any]:
         "per_image": [
             _plain(
                 {
-                    "filename": verdict.filename,
-                    "people": len(verdict.found),
-                    "found": int(verdict.found.sum()),
-                    "false_positives": verdict.false_positives,
-                    "pckh50": verdict.pckh50,
-                    "mean_oks": verdict.mean_oks,
+                    "filename": match.filename,
+                    "people": len(match.found),
+                    "found": int(match.found.sum()),
+                    "false_positives": match.false_positives,
+                    "pckh50": match.pckh50,
+                    "mean_oks": match.mean_oks,
                 }
             )
-            for verdict in report.verdicts
+            for match in report.matches
         ],
     }
 

@@ -43,11 +43,12 @@ def plan_shards(
     n_workers: int,
     max_shards: int = MAX_SHARDS,
 ) -> list[Shard]:
-    """Cut the names, in sorted order, into slices whose lengths differ by one at most.
+    """Cut the names, in sorted order, into slices; the last for each worker is half as long.
+
+    At the end, workers then wait for each other for half a slice at most.
 
     Args:
-        images_per_shard: The length aimed at; slices are longer where they would be too many, and
-            shorter where some of the workers would have nothing to do at the end.
+        images_per_shard: The length that no slice exceeds unless there would be too many.
     """
     if min(images_per_shard, n_workers, max_shards) < 1:
         raise ValueError(
@@ -55,9 +56,9 @@ def plan_shards(
             f"{max_shards} must be at least 1"
         )
     in_order = tuple(sorted(names))
-    rounds = math.ceil(len(in_order) / (images_per_shard * n_workers))
-    most = min(max_shards, SHARDS_PER_WORKER * n_workers)
-    n_shards = min(rounds * n_workers, most, len(in_order))
-    edges = [len(in_order) * index // n_shards for index in range(n_shards + 1)] if n_shards else []
-    slices = itertools.pairwise(edges)
-    return [Shard(index, in_order[start:stop]) for index, (start, stop) in enumerate(slices)]
+    rounds = math.ceil(len(in_order) / (images_per_shard * n_workers) + 0.5)
+    n_shards = min(rounds * n_workers, SHARDS_PER_WORKER * n_workers, max_shards)
+    weights = [2] * max(n_shards - n_workers, 0) + [1] * min(n_shards, n_workers)
+    ends = [len(in_order) * done // sum(weights) for done in itertools.accumulate(weights)]
+    slices = [in_order[start:stop] for start, stop in itertools.pairwise([0, *ends])]
+    return [Shard(index, names) for index, names in enumerate(filter(None, slices))]

@@ -1,13 +1,14 @@
 """Working on one shard of images so that a death at any moment costs one batch at most.
 
-Images go through in batches, each a part of the store that is begun, written and done. A shard
-that is worked on again lists its own parts: what is done is left alone, and what was begun and not
-done is done one image at a time in a child process, for one of them may have killed whoever worked
-on it. Once all is there the parts are merged into one. Two who work on one shard at the same time
-do double work and no harm.
+Before a batch a mark is left, after it its results are written as one file and the mark is removed.
+A shard that is worked on again reads the results of its own key, and leaves alone what is done.
+What was begun and not done is done one image at a time in a child process, for one of the images
+may have killed whoever worked on them. Two who work on one shard at the same time do double work
+and no harm.
 """
 
 import contextlib
+import functools
 import itertools
 import mmap
 import time
@@ -33,21 +34,19 @@ from pose_lib.keypoints import ImageStatus
 from pose_lib.processes.host import host_name
 from pose_lib.processes.pool import MOST_DEATHS, Died, Job, WorkerProcesses
 from pose_lib.store.batches import (
-    PartGone,
-    begin_part,
+    Results,
+    begin_batch,
     begun_digests,
-    delete_part,
-    finish_part,
+    end_batch,
     finished,
-    part_names,
     shard_key,
+    write_batch,
 )
 from pose_lib.store.ledger import ExtractionResults
-from pose_lib.store.part_gathering import merge_parts
 from pose_lib.store.provenance import Provenance, other_settings
 from pose_lib.store.schema import CHUNK_ROWS
 
-_MOST_TRIES = 5  # while another attempt at the same shard goes on merging
+_Reads = Iterator[Callable[[], Picture]]
 _Tried = tuple[ImageResult, int]  # and how often the image was worked on for it
 _FAULTS = (ImageStatus.UNREADABLE, ImageStatus.FAILED)
 
@@ -90,7 +89,7 @@ class ShardWork:
 class BatchSizer:
     """How many images the next batch has, going by how long the last one took.
 
-    One for all shards of a worker: many a shard is then a single batch, with nothing to merge.
+    One for all shards of a worker: many a shard is then a single batch.
 
     Attributes:
         least: Images of a batch, at least.
@@ -114,7 +113,7 @@ class BatchSizer:
 
 
 def work_on_shard(store: Location, images: Sequence[ShardImage], work: ShardWork) -> None:
-    """Find the people in the images, and keep the results in the store as one part.
+    """Find the people in the images, and keep the results in the store.
 
     Goes on with what an earlier attempt has left.
 
@@ -124,46 +123,22 @@ def work_on_shard(store: Location, images: Sequence[ShardImage], work: ShardWork
     Raises:
         InputError: If the store cannot be written to, or is for results of other settings.
     """
-    for _ in range(_MOST_TRIES - 1):
-        with contextlib.suppress(PartGone):
-            return _work(store, images, work)
-    return _work(store, images, work)
-
-
-def _work(store: Location, images: Sequence[ShardImage], work: ShardWork) -> None:
-    key = shard_key([image.digest for image in images])
-    parts = part_names(store, key)
-    begun = begun_digests(store, parts)
-    missing = _without_result(store, images, parts)
-    suspects = [image for image in missing if image.digest in begun]
-    with contextlib.closing(_one_by_one(suspects, work)) as outcomes:
-        for batch in _batches(suspects, work):
-            name = _begin(store, key, batch, work)
-            of_batch = itertools.islice(outcomes, len(batch))
-            died_before = [begun[image.digest] for image in batch]
-            finish_part(store, name, _outcomes(batch, of_batch, work, died_before))
-    _in_batches(store, key, [image for image in missing if image.digest not in begun], work)
-    _merge(store, key, [image.digest for image in images])
-
-
-def _begin(store: Location, key: str, batch: Sequence[ShardImage], work: ShardWork) -> str:
-    """Begin a part of the store, unless it is for other results than this worker would bring.
-
-    The worker may have other weights; or its run was ended and the store made anew by another one.
-    """
     if found := other_settings(store, work.provenance):
         raise InputError(
             f"the worker on {host_name()} finds people by other settings than those of {store}: "
             f"{found}; give all workers the same weights and packages"
         )
-    return begin_part(store, key, [image.digest for image in batch])
+    key = shard_key([image.digest for image in images])
+    begun = begun_digests(store, key)
+    missing = _without_result(images, finished(store, key))
+    suspects = [image for image in missing if image.digest in begun]
+    others = [image for image in missing if image.digest not in begun]
+    _work_in_batches(store, key, suspects, work, begun, functools.partial(_one_by_one, work))
+    _work_in_batches(store, key, others, work, begun, functools.partial(_together, work))
 
 
-def _without_result(
-    store: Location, images: Sequence[ShardImage], parts: Sequence[str]
-) -> list[ShardImage]:
+def _without_result(images: Sequence[ShardImage], results: Results) -> list[ShardImage]:
     """Return the images that this run has no result of yet; a fault of an earlier run is none."""
-    results = finished(store, parts)
     places = results.find([image.digest for image in images])
 
     def has_result(image: ShardImage, place: int) -> bool:
@@ -176,46 +151,62 @@ def _without_result(
     return [image for image, place in found if not has_result(image, place)]
 
 
-def _in_batches(store: Location, key: str, images: Sequence[ShardImage], work: ShardWork) -> None:
-    """Work through the images; a batch is begun when the detector asks for its first one."""
-    begun: deque[tuple[str, Sequence[ShardImage]]] = deque()
+def _work_in_batches(
+    store: Location,
+    key: str,
+    images: Sequence[ShardImage],
+    work: ShardWork,
+    died: Mapping[str, int],
+    find: Callable[[_Reads], Generator[_Tried, None, None]],
+) -> None:
+    """Work through images; a batch is begun when the first of its images is asked for.
+
+    Args:
+        died: How often whoever had begun each image did not come to its end.
+    """
+    begun: deque[tuple[Location, Sequence[ShardImage]]] = deque()
     since = time.monotonic()
 
-    def reads() -> Iterator[Callable[[], Picture]]:
+    def reads() -> _Reads:
         left = images
         while left:
             length = work.pace.length
             batch, left = left[:length], left[length:]
-            begun.append((_begin(store, key, batch, work), batch))
+            begun.append((begin_batch(store, key, [image.digest for image in batch]), batch))
             yield from (image.read for image in batch)
 
     try:
-        results = ((result, 1) for result in extract_images(reads(), work.detector))
-        for first in results:
-            name, batch = begun[0]
-            rest = itertools.islice(results, len(batch) - 1)
-            finish_part(store, name, _outcomes(batch, itertools.chain([first], rest), work))
-            begun.popleft()
-            now = time.monotonic()
-            work.pace.tell(len(batch), now - since)
-            since = now
+        with contextlib.closing(find(reads())) as results:
+            for first in results:
+                mark, batch = begun[0]
+                of_batch = [first, *itertools.islice(results, len(batch) - 1)]
+                write_batch(store, key, _table(batch, of_batch, died, work), work.provenance)
+                end_batch(store, mark)
+                begun.popleft()
+                now = time.monotonic()
+                work.pace.tell(len(batch), now - since)
+                since = now
     except BaseException:
         # This process lives, so none of the images is suspected of having killed it.
-        for name, _ in begun:
+        for mark, _ in begun:
             with contextlib.suppress(Exception):
-                delete_part(store, name)
+                end_batch(store, mark)
         raise
 
 
-def _one_by_one(images: Sequence[ShardImage], work: ShardWork) -> Generator[_Tried, None, None]:
+def _together(work: ShardWork, reads: _Reads) -> Generator[_Tried, None, None]:
+    yield from ((result, 1) for result in extract_images(reads, work.detector))
+
+
+def _one_by_one(work: ShardWork, reads: _Reads) -> Generator[_Tried, None, None]:
     """Yield what became of each image, also of one that kills the process that it is in."""
-    if not images:
+    first = next(reads, None)
+    if first is None:  # and no process is started
         return
-    with contextlib.closing(
-        WorkerProcesses(1, _Alone(work.load_alone), n_bytes=mmap.PAGESIZE)
-    ) as workers:
-        for image in images:
-            match workers.answer(image.read):
+    alone = WorkerProcesses(1, _Alone(work.load_alone), n_bytes=mmap.PAGESIZE)
+    with contextlib.closing(alone) as workers:
+        for read in itertools.chain([first], reads):
+            match workers.answer(read):
                 case Died() as death:
                     error = ChildProcessError(death)
                     yield fault_result(error, work.detector.skeleton, (0, 0), 0.0), MOST_DEATHS
@@ -243,47 +234,19 @@ class _Alone:
         return find
 
 
-def _outcomes(
-    images: Sequence[ShardImage],
-    results: Iterator[_Tried],
-    work: ShardWork,
-    died_before: Sequence[int] | None = None,
+def _table(
+    images: Sequence[ShardImage], tried: Sequence[_Tried], died: Mapping[str, int], work: ShardWork
 ) -> ExtractionResults:
-    """Put the results of images, each with how often it was tried for it, into one table.
-
-    Args:
-        died_before: How often whoever had begun each image did not come to its end.
-    """
-    rows, tries = zip(*results, strict=True)
-    before = died_before or [0] * len(images)
-    sized = [at_full_size(row, image.full_size) for image, row in zip(images, rows, strict=True)]
-    attempts = [
-        image.tried + died + n for image, died, n in zip(images, before, tries, strict=True)
-    ]
-    names = [image.name for image in images]
+    """Put the results of images, each with how often it was tried for it, into one table."""
+    together = list(zip(images, tried, strict=True))
+    rows = [at_full_size(result, image.full_size) for image, (result, _) in together]
+    attempts = [image.tried + died.get(image.digest, 0) + n for image, (_, n) in together]
     return ExtractionResults(
-        join_results(names, sized, work.detector.skeleton),
+        join_results([image.name for image in images], rows, work.detector.skeleton),
         tuple(image.digest for image in images),
         np.array(attempts, np.int32),
         np.array([row.seconds for row in rows], np.float32),
     )
-
-
-def _merge(store: Location, key: str, digests: Sequence[str]) -> None:
-    """Put all that the shard's parts hold into one, and delete these."""
-    results = finished(store, part_names(store, key))
-    places = results.find(digests)
-    if (places < 0).any():  # another attempt has merged and deleted meanwhile
-        raise PartGone(key)
-    if len(results.parts) > 1:
-        merge_parts(store, key, results, places)
-        for name in results.parts:
-            delete_part(store, name)
-
-
-def _batches(images: Sequence[ShardImage], work: ShardWork) -> Iterator[Sequence[ShardImage]]:
-    for start in range(0, len(images), work.pace.least):
-        yield images[start : start + work.pace.least]
 
 
 def scanned_images(
@@ -296,20 +259,18 @@ def scanned_images(
         tried: How often images were worked on in earlier runs, where they were.
     """
     # Of a source of one name each, for it may go to another process.
-    images = [_SurveyedImage(source.only((name,)), name, digest) for digest, name in names.items()]
+    images = [_ScannedImage(source.only((name,)), name, digest) for digest, name in names.items()]
     return [
         ShardImage(image.name, image.digest, image.read, image.full_size, tried.get(image.name, 0))
         for image in images
     ]
 
 
-class _SurveyedImage:
+class _ScannedImage:
     """An image whose own size is known once it was read, even if it was read smaller than it is."""
 
     def __init__(self, source: ImageSource, name: str, digest: str) -> None:
-        self.source = source
-        self.name = name
-        self.digest = digest
+        self.source, self.name, self.digest = source, name, digest
         self._size: tuple[int, int] | None = None
 
     def read(self) -> Picture:

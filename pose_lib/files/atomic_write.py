@@ -23,13 +23,23 @@ def write_atomic(path: Location, content: bytes) -> None:
         UnreachableError: If its storage does not answer.
     """
     try:
-        if isinstance(path, Path):
-            _replace(path, content)
-        else:
-            with plain_errors(path):
-                path.fs.pipe_file(path.path, content)
+        put_atomic(path, content)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def put_atomic(path: Location, content: bytes) -> None:
+    """Write a file as `write_atomic`, for callers that tell apart why it cannot be written.
+
+    Raises:
+        OSError: If the folder cannot be made or written to.
+        UnreachableError: If its storage does not answer.
+    """
+    if isinstance(path, Path):
+        _replace(path, content)
+    else:
+        with plain_errors(path):
+            path.fs.pipe_file(path.path, content)
 
 
 def write_inside(folder: Location, name: str, content: bytes) -> Location:

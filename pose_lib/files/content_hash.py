@@ -1,4 +1,4 @@
-"""Whole files as bytes, what they hash to, and what tells cheaply that one has changed."""
+"""Files as bytes, the hash of their content, and fingerprints that change when a file does."""
 
 import itertools
 import stat
@@ -22,7 +22,7 @@ _RECENT_NS = 2_000_000_000
 steps of up to 2 s (FAT)."""
 
 _SIGNS_OF_CHANGE = ("ETag", "etag", "md5Hash", "generation", "mtime", "modified", "created")
-"""By what keys the listings of storages tell one content of a file from another; best first."""
+"""Keys of storages' listings that change with a file's content; best first."""
 
 
 class TooManyBytesError(Exception):
@@ -67,10 +67,10 @@ def file_digest(path: Location, *, max_bytes: int = sys.maxsize) -> str:
     return digest.hexdigest()
 
 
-def file_stamp(path: Location) -> str:
-    """Return what changes whenever a file does, as far as its storage tells; maybe empty.
+def file_fingerprint(path: Location) -> str:
+    """Return a text that changes whenever the file does; empty where its storage has none.
 
-    Of a local file the time of the last change to its entry is in it, which nobody can set back.
+    That of a local file has the time of the last change to its inode, which cannot be set back.
 
     Raises:
         OSError: If there is no such file.
@@ -80,24 +80,24 @@ def file_stamp(path: Location) -> str:
         facts = path.stat()
         return f"{facts.st_size} {facts.st_mtime_ns} {facts.st_ctime_ns}"
     with plain_errors(path):
-        return listed_stamp(path.fs.info(path.path))
+        return listed_fingerprint(path.fs.info(path.path))
 
 
 def stable_fingerprint(path: Location) -> str:
-    """Return a file's stamp, or nothing if the file may change without a change of it.
+    """Return a file's fingerprint, or nothing if the file may change without a change of it.
 
     Raises:
-        OSError, UnreachableError: As `file_stamp`.
+        OSError, UnreachableError: As `file_fingerprint`.
     """
-    stamp = file_stamp(path)
+    fingerprint = file_fingerprint(path)
     if is_remote(path):
-        return stamp
-    changed = max(int(time_ns) for time_ns in stamp.split()[1:])
-    return stamp if time.time_ns() - changed > _RECENT_NS else ""
+        return fingerprint
+    changed = max(int(time_ns) for time_ns in fingerprint.split()[1:])
+    return fingerprint if time.time_ns() - changed > _RECENT_NS else ""
 
 
-def listed_stamp(entry: Mapping[str, Any]) -> str:
-    """Return what changes whenever a remote file does, from its entry in a listing; else empty."""
+def listed_fingerprint(entry: Mapping[str, Any]) -> str:
+    """Return a remote file's fingerprint from its entry in a listing; empty where it has none."""
     for sign in _SIGNS_OF_CHANGE:
         if entry.get(sign):
             return f"{entry.get('size')} {entry[sign]}"

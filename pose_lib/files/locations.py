@@ -100,7 +100,7 @@ def check_storage(path: Location) -> None:
     """Make sure, before long work, that a remote storage answers and knows the bucket.
 
     Raises:
-        InputError: If it does not, with what to do; whatever the cause, no key is told.
+        InputError: If it does not, with what to do, and without any key.
     """
     if not is_remote(path) or not path.drive:
         return

@@ -1,46 +1,71 @@
-"""Reader of dicts, lists and arrays that numpy pickled into an npz file; loads no pickle.
+"""Reader of dicts, lists and arrays that numpy pickled into an npz file; runs nothing in a pickle.
 
-Some data sets exist only so. An array in a pickle is a call with a shape, a number format and bytes
-for its arguments: it is read as the description that it is, and never called.
+Some data sets exist only so. A pickle calls whatever it names. Here it gets stand-ins for the few
+names that numpy's own pickles have, and nothing else; a stand-in only keeps what it is given.
+numpy's own functions would not do: they trust the memory layout that a pickle states.
 
 Source: numpy's ``ndarray.__reduce__``, ``ndarray.__reduce_ex__`` and ``dtype.__reduce__``.
 """
 
 import io
+import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pose_lib.files.inert_pickle import Call, NotPlainData, described, said
-from pose_lib.files.npz import read_header, unpacked
-from pose_lib.files.parsing import reading
+from pose_lib.files.npz import FREELY_UNPACKED_BYTES, unpack_member
+from pose_lib.files.parsing import bounded_memory, parse_errors
 
-_ARRAYS = {
-    f"{module}._reconstruct" for module in ("numpy.core.multiarray", "numpy._core.multiarray")
-}
-_BUFFERS = {f"{module}._frombuffer" for module in ("numpy.core.numeric", "numpy._core.numeric")}
-_REPEATED = 4
-"""Short texts and empty values do come again; arrays do not."""
-_FORMAT = "numpy.dtype"
 _FORMATS = ("f2", "f4", "f8")
+_ROOM = 4
+"""Memory per byte of a pickle: it is kept, copied once, and small values take more than theirs."""
+
+
+class NotPlainData(ValueError):  # noqa: N818 - what the pickle is
+    """The pickle holds more than dicts, lists, numbers, text and numpy's arrays."""
 
 
 def read_pickled_dict(path: Path, key: str) -> dict[str, Any]:
-    """Return the dict that an npz file holds pickled under ``key``, without loading a pickle.
+    """Return the dict that an npz file holds pickled under ``key``.
 
     Returns:
-        Dicts, lists, numbers and text as they are; arrays through ``float_array``.
+        Dicts, lists, numbers and text as they are; arrays through ``float_array`` or ``items``.
 
     Raises:
         InputError: If there is none, or it holds more than plain data.
     """
-    with reading(path, f"dict {key!r} in"):
-        pickle = _pickle_in_npy(_member(path, f"{key}.npy"))
-        content = _dict_in_array(pickle)
-        _require_no_repetition(content, len(pickle))
-        return content
+    with parse_errors(path, f"dict {key!r} in"):
+        with zipfile.ZipFile(path) as archive:
+            if f"{key}.npy" not in archive.namelist():
+                raise NotPlainData("there is none")
+            file = io.BytesIO(unpack_member(archive, f"{key}.npy"))
+        np.lib.format.read_magic(file)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        if shape != () or not dtype.hasobject:
+            raise NotPlainData(f"expected one pickled dict, not {dtype} of shape {shape}")
+        match items(load_plain(file.read())):
+            case [dict(content)]:
+                return content
+        raise NotPlainData("expected one dict")
+
+
+def load_plain(pickled: bytes) -> Any:
+    """Return what a pickle holds, its arrays as they are described there.
+
+    Raises:
+        NotPlainData: If it is torn, or names anything but what numpy's arrays are made by.
+    """
+    try:
+        with bounded_memory(FREELY_UNPACKED_BYTES + _ROOM * len(pickled)):
+            value = _Unpickler(io.BytesIO(pickled), encoding="latin-1").load()
+            _require_plain(value)
+    except NotPlainData:
+        raise
+    except Exception as error:  # the pickle's instructions do not fit together
+        raise NotPlainData(str(error) or type(error).__name__) from error
+    return value
 
 
 def float_array(value: Any) -> np.ndarray:
@@ -49,17 +74,15 @@ def float_array(value: Any) -> np.ndarray:
     Raises:
         NotPlainData: If it describes none of floating-point numbers.
     """
-    if not isinstance(value, Call) or value.name not in _ARRAYS | _BUFFERS:
-        raise NotPlainData(f"expected an array of numbers, not {said(value)}")
-    shape, kind, columns_first, content = (
-        _array_state(value) if value.name in _ARRAYS else _buffer_state(value)
-    )
+    if not isinstance(value, _Array):
+        raise NotPlainData(f"expected an array of numbers, not {type(value).__name__}")
+    _, shape, dtype, columns_first, content = value.state
+    if dtype.name not in _FORMATS or dtype.order not in ("<", ">"):
+        raise NotPlainData("an array is not of floating-point numbers")
+    if isinstance(content, str):  # of Python 2
+        content = content.encode("latin-1")
     try:
-        if isinstance(content, str):  # of Python 2, or of protocol 2
-            content = content.encode("latin-1")
-        if not isinstance(content, bytes | bytearray):
-            raise NotPlainData("an array has no bytes")
-        flat = np.frombuffer(bytes(content), _dtype(kind))
+        flat = np.frombuffer(content, f"{dtype.order}{dtype.name}")
         return flat.reshape(shape, order="F" if columns_first else "C")
     except (ValueError, TypeError, OverflowError) as error:
         raise NotPlainData(f"an array does not fit its shape: {error}") from error
@@ -71,87 +94,87 @@ def items(value: Any) -> list[Any]:
     Raises:
         NotPlainData: If it is neither.
     """
-    if isinstance(value, Call) and value.name in _ARRAYS:
-        value = _array_state(value)[3]
-    if not isinstance(value, list):
-        raise NotPlainData(f"expected a list, not {said(value)}")
-    return value
+    found = value.state[-1] if isinstance(value, _Array) else value
+    if not isinstance(found, list):
+        raise NotPlainData(f"expected a list, not {type(found).__name__}")
+    return found
 
 
-def _member(path: Path, name: str) -> bytes:
-    with zipfile.ZipFile(path) as archive:
-        if name not in archive.namelist():
-            raise NotPlainData("there is none")
-        return unpacked(archive, archive.getinfo(name))
+class _Bytes:
+    """Bytes as protocol 2 writes them: ``_codecs.encode(text, "latin1")``, or ``bytes()``."""
+
+    def __new__(cls, text: str = "", _encoding: str = "") -> bytes:  # type: ignore[misc]
+        return text.encode("latin-1")
+
+    def __setstate__(self, _: Any) -> None:
+        """Let no pickle set attributes of the class."""
 
 
-def _pickle_in_npy(content: bytes) -> bytes:
-    """Return what follows the header of an array of one object; the header is no pickle."""
-    file = io.BytesIO(content)
-    shape, _, dtype = read_header(file)
-    if shape != () or not dtype.hasobject:
-        raise NotPlainData(f"expected one pickled dict, not {dtype} of shape {shape}")
-    return file.read()
+class _Format:
+    """What ``numpy.dtype`` is given: a name such as ``f4``, then the order of bytes."""
+
+    order = ""
+
+    def __init__(self, name: str, *_: Any) -> None:
+        self.name = name
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.order = state[1]
 
 
-def _dict_in_array(pickle: bytes) -> dict[str, Any]:
-    """Return the one value of a pickled array without axes, a dict."""
-    array = described(pickle, understood=_ARRAYS | _BUFFERS | {_FORMAT})
-    if not isinstance(array, Call) or array.name not in _ARRAYS:
-        raise NotPlainData(f"expected numpy's array of one dict, not {said(array)}")
-    _, _, _, content = _array_state(array)
-    if not (isinstance(content, list) and len(content) == 1 and isinstance(content[0], dict)):
-        raise NotPlainData("expected one dict")
-    return content[0]
+class _Array:
+    """What numpy's makers of arrays are given: version, shape, format, order of axes, content."""
+
+    state: tuple[Any, ...] = ()
+
+    def __init__(self, *arguments: Any) -> None:
+        if len(arguments) == 4:  # of _frombuffer; the others are given theirs afterwards
+            content, dtype, shape, order = arguments
+            self.__setstate__((1, shape, dtype, order == "F", content))
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _, shape, dtype, _, content = state
+        whole = isinstance(shape, tuple) and all(type(n) is int and n >= 0 for n in shape)
+        if not whole or type(dtype) is not _Format or type(content) not in _CONTENTS:
+            raise NotPlainData("an array of numpy's lacks its description")
+        self.state = state
 
 
-def _require_no_repetition(content: Any, n_bytes: int) -> None:
-    """Refuse a pickle that names its parts again and again, and so grows beyond all measure.
+_CONTENTS = (bytes, bytearray, str, list)
+_STAND_INS: dict[tuple[str, str], type] = {
+    ("numpy", "ndarray"): _Array,
+    ("numpy", "dtype"): _Format,
+    ("numpy.core.multiarray", "_reconstruct"): _Array,
+    ("numpy._core.multiarray", "_reconstruct"): _Array,
+    ("numpy.core.numeric", "_frombuffer"): _Array,
+    ("numpy._core.numeric", "_frombuffer"): _Array,
+    ("_codecs", "encode"): _Bytes,
+    ("__builtin__", "bytes"): _Bytes,
+}
 
-    A value that is there once takes at least a byte of the pickle, an array its own.
-    """
-    waiting, size = [content], 0
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> type:
+        if (module, name) not in _STAND_INS:
+            raise NotPlainData(f"it would call {module}.{name}"[:100])
+        return _STAND_INS[module, name]
+
+
+def _require_plain(content: Any) -> None:
+    """Refuse what is no data anywhere in what was loaded, and arrays without content."""
+    waiting, seen = [content], set()
     while waiting:
         value = waiting.pop()
-        size += 1
-        if isinstance(value, Call) and value.name in _ARRAYS | _BUFFERS:
-            waiting += [value.arguments, value.state]
-        elif isinstance(value, dict):
+        if id(value) in seen:  # a list may hold itself
+            continue
+        seen.add(id(value))
+        if isinstance(value, dict):
+            if not all(isinstance(key, str | int) for key in value):
+                raise NotPlainData("a dict has keys that are neither text nor whole numbers")
             waiting += value.values()
         elif isinstance(value, list | tuple):
             waiting += value
-        elif isinstance(value, str | bytes | bytearray):
-            size += len(value)
-        if size + len(waiting) > _REPEATED * n_bytes:
-            raise NotPlainData("it repeats its parts far too often")
-
-
-def _array_state(array: Call) -> tuple[tuple[int, ...], Any, bool, Any]:
-    """Return shape, number format, whether columns come first, and content."""
-    match array.state:
-        case (int(), tuple(shape), kind, columns_first, content):
-            return _checked_shape(shape), kind, bool(columns_first), content
-    raise NotPlainData("an array of numpy's lacks its description")
-
-
-def _buffer_state(array: Call) -> tuple[tuple[int, ...], Any, bool, Any]:
-    match array.arguments:
-        case (content, kind, tuple(shape), str(order)):
-            return _checked_shape(shape), kind, order == "F", content
-    raise NotPlainData("an array of numpy's lacks its description")
-
-
-def _checked_shape(shape: tuple[Any, ...]) -> tuple[int, ...]:
-    if not all(type(length) is int and length >= 0 for length in shape):
-        raise NotPlainData(f"an array has a shape of {len(shape)} lengths that are none")
-    return shape
-
-
-def _dtype(kind: Any) -> np.dtype[Any]:
-    """Return a floating-point format; all others could only be a mistake."""
-    if isinstance(kind, Call) and kind.name == _FORMAT and kind.arguments:
-        name, state = kind.arguments[0], kind.state
-        byte_order = state[1] if isinstance(state, tuple) and len(state) > 1 else None
-        if name in _FORMATS and byte_order in ("<", ">"):
-            return np.dtype(f"{byte_order}{name}")
-    raise NotPlainData("an array is not of floating-point numbers")
+        elif isinstance(value, _Array) and value.state:
+            waiting.append(value.state[-1])
+        elif not isinstance(value, str | bytes | bytearray | int | float | None):
+            raise NotPlainData(f"it holds a {type(value).__name__}")

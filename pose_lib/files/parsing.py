@@ -1,8 +1,4 @@
-"""Files from outside: whatever bytes they hold, a value comes of them or one line for people.
-
-Parsers raise many things at damaged files, and some take all memory or never end at hostile ones.
-Here the first become an ``InputError`` that names the file, and the second never see the file.
-"""
+"""Files from outside: a value comes of them, or an ``InputError`` that names file and cause."""
 
 import contextlib
 import json
@@ -22,11 +18,7 @@ from pose_lib.files.locations import Location
 MAX_JSON_BYTES = 1 << 30
 """COCO's largest file of people has 0.24 GB. In memory it takes some ten times as much."""
 MAX_TOML_BYTES = 1 << 18
-"""A config has a few kB. Python's parser takes a time and memory quadratic in some files."""
-MAX_TOML_DOTS = 64
-"""On one line. For a key of n parts the parser keeps n²/2 names; ours have three parts."""
-TOML_INTEGER_BITS = 63
-"""As the format promises. Python's parser takes hexadecimal ones that it cannot print."""
+"""A config has a few kB."""
 MAX_TEXT_BYTES = 1 << 20
 """A list of joints has some hundred bytes."""
 
@@ -43,7 +35,7 @@ MISSHAPEN = (KeyError, IndexError, TypeError, ValueError, AttributeError, Overfl
 
 
 @contextlib.contextmanager
-def reading(path: Location, what: str, *, remedy: str = "") -> Iterator[None]:
+def parse_errors(path: Location, what: str, *, remedy: str = "") -> Iterator[None]:
     """Name the file in whatever a parser raises at it.
 
     Only parsers and what they call belong into the block: what our own code raises at values that
@@ -90,10 +82,10 @@ def validation_errors(path: Location, expected: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def bounded_memory(n_bytes: int) -> Iterator[None]:
-    """Let the process take no more than so much memory in the block, where its system can tell.
+    """Limit the memory that the process may take in the block, on Linux.
 
-    For libraries in C, some of which go on asking for memory at a damaged file. What they cannot
-    have is an error of theirs.
+    For libraries in C, some of which keep asking for memory at a damaged file; what is refused
+    becomes an error of theirs.
     """
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
@@ -113,13 +105,13 @@ def bounded_memory(n_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, before)
 
 
-def read_content(path: Location, what: str, *, max_bytes: int, remedy: str = "") -> bytes:
+def read_bytes(path: Location, what: str, *, max_bytes: int, remedy: str = "") -> bytes:
     """Return all bytes of a file.
 
     Raises:
         InputError: If it cannot be opened, or is larger than it has any reason to be.
     """
-    with reading(path, what, remedy=remedy):
+    with parse_errors(path, what, remedy=remedy):
         size = path.stat().st_size
         if size > max_bytes:
             raise InputError(f"{path} has {size} bytes; no {what} has more than {max_bytes}")
@@ -132,8 +124,8 @@ def read_text(path: Location, what: str, *, max_bytes: int = MAX_TEXT_BYTES) -> 
     Raises:
         InputError: If it cannot be read, or is too large.
     """
-    content = read_content(path, what, max_bytes=max_bytes)
-    with reading(path, what):
+    content = read_bytes(path, what, max_bytes=max_bytes)
+    with parse_errors(path, what):
         return content.decode()
 
 
@@ -145,8 +137,8 @@ def read_json(
     Raises:
         InputError: If it cannot be read, is no JSON, is too large or nested too deep.
     """
-    content = read_content(path, what, max_bytes=max_bytes, remedy=remedy)
-    with reading(path, what, remedy=remedy):
+    content = read_bytes(path, what, max_bytes=max_bytes, remedy=remedy)
+    with parse_errors(path, what, remedy=remedy):
         try:
             return json.loads(content)
         except ValueError as error:
@@ -160,18 +152,5 @@ def read_toml(path: Location, what: str) -> dict[str, Any]:
         InputError: If it cannot be read, is no TOML, is too large or nested too deep.
     """
     text = read_text(path, what, max_bytes=MAX_TOML_BYTES)
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.count(".") > MAX_TOML_DOTS:
-            raise InputError(f"{path}, line {number}: more than {MAX_TOML_DOTS} dots in one line")
-    with reading(path, what):
-        table = tomllib.loads(text)
-        _refuse_long_integers(table)
-    return table
-
-
-def _refuse_long_integers(value: Any) -> None:
-    if isinstance(value, dict | list):
-        for inner in value.values() if isinstance(value, dict) else value:
-            _refuse_long_integers(inner)
-    elif isinstance(value, int) and value.bit_length() > TOML_INTEGER_BITS:
-        raise ValueError(f"a number of {value.bit_length()} bits is far too large")
+    with parse_errors(path, what):
+        return tomllib.loads(text)

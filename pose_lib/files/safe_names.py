@@ -59,7 +59,7 @@ def refuse_strange_names(names: Iterable[str], folder: str | Path | UPath) -> No
 
 
 def fitting_name(name: str, *, ending: str = "") -> str:
-    """Return the name with parts that no file system takes cut, and told apart by a hash.
+    """Return the name with too long parts cut, and a hash in place of what was cut.
 
     What stays of such a part are its beginning and its suffix, or the ending where it has that.
     """

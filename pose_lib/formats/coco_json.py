@@ -7,7 +7,7 @@ from typing import Any
 from pose_lib.convert import convert_keypoints
 from pose_lib.files.atomic_write import write_atomic
 from pose_lib.files.locations import Location
-from pose_lib.formats.float32_text import shortest
+from pose_lib.formats.float32_text import shortest_repr
 from pose_lib.formats.missing_joints import zero_where_missing
 from pose_lib.keypoints import Keypoints
 from pose_lib.skeleton import COCO_17
@@ -39,8 +39,8 @@ def coco_results(keypoints: Keypoints) -> list[dict[str, Any]]:
     xyc = convert_keypoints(keypoints.keypoints, keypoints.skeleton, COCO_17)
     people = zip(
         keypoints.image,
-        shortest(zero_where_missing(xyc).reshape(len(xyc), 3 * len(COCO_17))),
-        shortest(keypoints.score),
+        shortest_repr(zero_where_missing(xyc).reshape(len(xyc), 3 * len(COCO_17))),
+        shortest_repr(keypoints.score),
         strict=True,
     )
     return [

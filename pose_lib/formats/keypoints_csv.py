@@ -6,7 +6,7 @@ import io
 from pose_lib.files.atomic_write import write_atomic
 from pose_lib.files.locations import Location
 from pose_lib.files.safe_names import spreadsheet_name
-from pose_lib.formats.float32_text import shortest
+from pose_lib.formats.float32_text import shortest_repr
 from pose_lib.keypoints import Keypoints
 
 COLUMNS = ("filename", "person", "joint", "x", "y", "confidence")
@@ -24,7 +24,7 @@ def write_csv(keypoints: Keypoints, folder: Location) -> Location:
     table.writerow(COLUMNS)
     for row, name in enumerate(keypoints.filename):
         for person, xyc in enumerate(keypoints.people(row).keypoints):
-            for joint, (x, y, c) in zip(keypoints.skeleton.joints, shortest(xyc), strict=True):
+            for joint, (x, y, c) in zip(keypoints.skeleton.joints, shortest_repr(xyc), strict=True):
                 xy = (x, y) if c > 0 else ("", "")
                 table.writerow([spreadsheet_name(name), person, joint, *xy, c])
     write_atomic(folder / CSV_FILE, text.getvalue().encode())

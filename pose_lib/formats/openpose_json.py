@@ -21,7 +21,7 @@ from pose_lib.files.local_copy import local_copy
 from pose_lib.files.locations import Location, files_under
 from pose_lib.files.parsing import read_json, validation_errors
 from pose_lib.files.safe_names import fitting_name, refuse_escaping_names
-from pose_lib.formats.float32_text import shortest
+from pose_lib.formats.float32_text import shortest_repr
 from pose_lib.formats.missing_joints import mean_confidence, nan_where_missing, zero_where_missing
 from pose_lib.images.find import holds_images
 from pose_lib.keypoints import ImageStatus, Keypoints
@@ -74,7 +74,7 @@ def read_openpose(source: Path, *, skeleton: Skeleton | None = None) -> Keypoint
 
     Files named ``*_keypoints.json`` are read, or all ``*.json`` where none is. The skeleton follows
     from the number of values: 75 BODY_25, 54 COCO_18, 45 MPI_15. BODY_25B has 75 too, in another
-    order, and is told apart by where its joints lie; its first 17 joints, which are COCO_17, are
+    order, and is recognized by where its joints lie; its first 17 joints, which are COCO_17, are
     kept. An image from files without ``image`` is named as its file, a person's score is the mean
     confidence of the joints found.
 
@@ -163,14 +163,14 @@ def _document(
             "status": ImageStatus(keypoints.status[row]).label,
             "reason": keypoints.reason[row],
             "skeleton": keypoints.skeleton.name,
-            "scores": shortest(keypoints.score[first:last]),
+            "scores": shortest_repr(keypoints.score[first:last]),
         },
     }
 
 
 def _flat(values: Float[np.ndarray, "person joint value"]) -> list[list[float]]:
     n_people, n_joints, n_values = values.shape
-    numbers: list[list[float]] = shortest(values.reshape(n_people, n_joints * n_values))
+    numbers: list[list[float]] = shortest_repr(values.reshape(n_people, n_joints * n_values))
     return numbers
 
 

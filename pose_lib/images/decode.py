@@ -1,4 +1,4 @@
-"""From an image file's content to the picture in it, within limits that no file can talk us out of.
+"""From an image file's content to the picture in it, within limits of pixels and memory.
 
 Pillow reads the header, which says how large the picture claims to be; OpenCV decodes what is
 within the limits. Whatever is wrong with a file ends as `UnreadableImage`, with a reason for the
@@ -40,7 +40,7 @@ class UnreadableImage(Exception):  # noqa: N818 - an outcome of the ledger, not 
     """No picture can be had from an input; the message is the one-line reason."""
 
 
-class ImageTooLarge(UnreadableImage):  # one more outcome, told apart because it may change
+class ImageTooLarge(UnreadableImage):  # a kind of its own, for the limit may change
     """A picture of more pixels than allowed; with a higher limit it may be read."""
 
 

@@ -15,7 +15,7 @@ from pose_lib.files.content_hash import (
     TooManyBytesError,
     content_digest,
     file_digest,
-    file_stamp,
+    file_fingerprint,
     read_content,
     stable_fingerprint,
 )
@@ -59,7 +59,7 @@ class ImageSource:
         max_pixels: An image of more pixels counts as unreadable.
         min_side: JPEG files may be read at a half, quarter or eighth, which takes less time and
             memory, as long as both sides keep this many pixels; None for never.
-        listed: What the search learned of each file, where that saves a request; as `stamps`.
+        listed: What the search learned of each file, where that saves a request; as `fingerprints`.
     """
 
     root: Location
@@ -72,7 +72,7 @@ class ImageSource:
         if list(self.names) != sorted(set(self.names)):
             raise ValueError("the names must be sorted and each occur once")
         if len(self.listed) not in (0, len(self.names)):
-            raise ValueError(f"{len(self.listed)} stamps for {len(self.names)} names")
+            raise ValueError(f"{len(self.listed)} fingerprints for {len(self.names)} names")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -87,16 +87,16 @@ class ImageSource:
             here = slice(start, start + _BLOCK)
             yield replace(self, names=self.names[here], listed=self.listed[here])
 
-    def stamps(self) -> dict[str, str]:
-        """Return for every name what the storage tells cheaply of its file, and changes with it.
+    def fingerprints(self) -> dict[str, str]:
+        """Return the fingerprint of every name's file, without reading the files.
 
         Size and time of a local file, size and ETag of one on S3. Empty where that is not certain.
         """
         if not self.listed:
-            return self._of_each(self._stamp, self.names)
+            return self._of_each(self._fingerprint, self.names)
         listed = dict(zip(self.names, self.listed, strict=True))
-        unknown = [name for name, stamp in listed.items() if not stamp]
-        return listed | self._of_each(self._stamp, unknown)
+        unknown = [name for name, fingerprint in listed.items() if not fingerprint]
+        return listed | self._of_each(self._fingerprint, unknown)
 
     def digest(self, name: str) -> str:
         """Return a hash of the image's content, the same wherever and whenever it lies.
@@ -111,28 +111,28 @@ class ImageSource:
         try:
             if frame is None:
                 return file_digest(path, max_bytes=max_content(self.max_pixels))
-            return _hash(f"{_video_digest(path, file_stamp(path))} frame {frame}")
+            return _hash(f"{_video_digest(path, file_fingerprint(path))} frame {frame}")
         except (OSError, TooManyBytesError):
             return _no_content(name)
 
     def digests(
         self,
-        stamps: Mapping[str, str] | None = None,
+        fingerprints: Mapping[str, str] | None = None,
         known: Mapping[str, tuple[str, str]] | None = None,
     ) -> dict[str, str]:
         """Return the digest of every name, several at a time.
 
         Args:
-            stamps: Those of now, got before.
-            known: Stamp and digest of names from an earlier time. Files whose stamp is still the
-                same are not read, but for those that could not be then.
+            fingerprints: Those of now, got before.
+            known: Fingerprint and digest of names from an earlier time. Files whose fingerprint is
+                still the same are not read, but for those that could not be then.
         """
-        stamps, known = stamps or {}, known or {}
+        fingerprints, known = fingerprints or {}, known or {}
         digests = dict.fromkeys(self.names, "")
         for name in self.names:
-            stamp = stamps.get(name)
-            then = known.get(name) if stamp else None
-            if then is not None and then[0] == stamp and then[1] != _no_content(name):
+            fingerprint = fingerprints.get(name)
+            then = known.get(name) if fingerprint else None
+            if then is not None and then[0] == fingerprint and then[1] != _no_content(name):
                 digests[name] = then[1]
         missing = [name for name, digest in digests.items() if not digest]
         return digests | self._of_each(self.digest, missing) if missing else digests
@@ -159,7 +159,7 @@ class ImageSource:
             if frame is not None:
                 picture = self._frame(name, digest)
                 return picture, (picture.shape[1], picture.shape[0])
-            content = self._content(path)
+            content = read_content(path, max_bytes=max_content(self.max_pixels))
         except TooManyBytesError as error:
             raise ImageTooLarge(str(error)) from error
         except OSError as error:
@@ -193,7 +193,7 @@ class ImageSource:
         assert frame is not None
         if digest and self.digest(name) != digest:
             raise ChangedImage(_CHANGED)
-        return open_video(path, file_stamp(path)).read(frame)
+        return open_video(path, file_fingerprint(path)).read(frame)
 
     def _locate(self, name: str) -> tuple[Location, int | None]:
         """Return the file, and the frame's number if the file is a video."""
@@ -202,10 +202,7 @@ class ImageSource:
             return self.root / inside, int(last)
         return self.root / name, None
 
-    def _content(self, path: Location) -> bytes:
-        return read_content(path, max_bytes=max_content(self.max_pixels))
-
-    def _stamp(self, name: str) -> str:
+    def _fingerprint(self, name: str) -> str:
         try:
             return stable_fingerprint(self._locate(name)[0])
         except OSError:
@@ -263,5 +260,5 @@ def _no_content(name: str) -> str:
 
 
 @functools.lru_cache(maxsize=16)
-def _video_digest(path: Location, stamp: str) -> str:  # noqa: ARG001 - a video may be replaced
+def _video_digest(path: Location, fingerprint: str) -> str:  # noqa: ARG001 - a video may be replaced
     return file_digest(path)

@@ -59,8 +59,8 @@ class Video:
 
 
 @functools.lru_cache(maxsize=4)
-def open_video(path: Location, stamp: str) -> Video:  # noqa: ARG001 - it may be replaced
-    """Return the video, the same one for the same path and stamp of its file."""
+def open_video(path: Location, fingerprint: str) -> Video:  # noqa: ARG001 - it may be replaced
+    """Return the video, the same one for the same path and fingerprint of its file."""
     return Video(path)
 
 

@@ -97,7 +97,7 @@ class BoneLengthTable:
         return log_length_ratios(self.by_bone(), table)
 
 
-def measure_bone_length_table(
+def measure_table(
     name: str, poses: Float[np.ndarray, "pose 15 3"], measured_on: str, rng: np.random.Generator
 ) -> BoneLengthTable:
     """Measure the bone lengths of a joint convention, with standard errors from a bootstrap.
@@ -128,13 +128,12 @@ def measure_bone_length_table(
     )
 
 
-def measure_bone_length_tables(
+def measure_tables(
     poses: Mapping[str, Float[np.ndarray, "_ 15 3"]], measured_on: str, rng: np.random.Generator
 ) -> tuple[BoneLengthTable, ...]:
     """Measure several joint conventions, given their poses by name."""
     return tuple(
-        measure_bone_length_table(name, of_source, measured_on, rng)
-        for name, of_source in poses.items()
+        measure_table(name, of_source, measured_on, rng) for name, of_source in poses.items()
     )
 
 

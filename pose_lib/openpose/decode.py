@@ -113,7 +113,7 @@ def decode_people(
     limbs: Int[np.ndarray, "limb 2"],
     config: DecodeConfig,
 ) -> People:
-    """Return the people in the maps, surest first, joints in cells.
+    """Return the people in the maps, highest score first, joints in cells.
 
     A person's score is the mean confidence of all joints, a missing one counting as 0.
 
@@ -251,7 +251,7 @@ def sample_pafs(
 
 
 def group_peaks(peaks: Peaks, candidates: LimbCandidates, *, n_joints: int) -> People:
-    """Join peaks into people, the surest limb first.
+    """Join peaks into people, limbs of the highest score first.
 
     A limb is accepted unless it would give a person a second joint of one kind.
     """

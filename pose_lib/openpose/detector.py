@@ -16,7 +16,7 @@ from pose_lib.skeleton import Skeleton
 
 @dataclass(frozen=True)
 class OpenPoseDetector:
-    """Finds people in images. Make one with ``load_detector``.
+    """Finds people in images. Make one with ``load_openpose``.
 
     Attributes:
         config: How it prepares and decodes.
@@ -39,7 +39,7 @@ class OpenPoseDetector:
         return self.config.input_height
 
     def detect(self, image: UInt8[np.ndarray, "height width 3"]) -> People:
-        """Return the people in a BGR image, surest first, in its pixels.
+        """Return the people in a BGR image, highest score first, in its pixels.
 
         A person's score is the mean confidence of all joints, a missing one counting as 0.
         """

@@ -3,12 +3,18 @@
 An engine takes one prepared image as it lies in memory and returns its maps.
 """
 
+import ctypes
+import sys
 from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Union
 
 import numpy as np
-import torch
 from jaxtyping import Float, UInt8
-from torch import nn
+
+if TYPE_CHECKING:  # they take a second to import
+    import openvino
+    import torch
 
 Prepared = UInt8[np.ndarray, "input_height input_width 3"]
 Maps = tuple[
@@ -17,13 +23,23 @@ Maps = tuple[
 ]
 Engine = Callable[[Prepared], Maps]
 
-ENGINES = ("auto", "openvino", "torch")
-PRECISIONS = ("float32", "half")
-
 
 def gpu_is_here() -> bool:
     """Tell whether this machine has a GPU that torch computes on."""
+    if not _has_gpu_driver():
+        return False  # before torch is imported, which takes a second
+    import torch
+
     return torch.cuda.is_available()
+
+
+def _has_gpu_driver() -> bool:
+    """Tell whether there is NVIDIA's driver, or AMD's, for all that a file can tell."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return Path("/dev/kfd").exists()
+    return True
 
 
 def on_gpu(name: str) -> bool:
@@ -45,26 +61,30 @@ def number_type(name: str, precision: str) -> str:
     return "bfloat16" if "BF16" in capabilities else "float32"
 
 
-def make_engine(name: str, network: nn.Module, *, precision: str, threads: int) -> Engine:
+def make_engine(name: str, network: "torch.nn.Module", *, precision: str, threads: int) -> Engine:
     """Return the engine of that name for a CPU.
 
     Args:
-        name: One of ``ENGINES``; ``auto`` is OpenVINO.
-        precision: One of ``PRECISIONS``; ``half`` is bfloat16 here.
+        name: One of ``config.ENGINES``; ``auto`` is OpenVINO.
+        precision: One of ``config.PRECISIONS``; ``half`` is bfloat16 here.
         threads: CPU threads; torch's are those of the whole process.
     """
     if name == "torch":
         return torch_engine(network, precision=precision, threads=threads)
-    return openvino_engine(network, precision=precision, threads=threads)
+    from pose_lib.openpose.openvino_graph import openvino_model
+
+    return openvino_engine(openvino_model(network), precision=precision, threads=threads)
 
 
-def torch_engine(network: nn.Module, *, precision: str, threads: int) -> Engine:
+def torch_engine(network: "torch.nn.Module", *, precision: str, threads: int) -> Engine:
     """Compute with torch, eager and channels last.
 
     Source:
         Measured: 157 ms an image of 656x368 on one core, where a trace frozen and optimized for
         inference took 280 with torch 2.13.
     """
+    import torch
+
     torch.set_num_threads(threads)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -79,15 +99,15 @@ def torch_engine(network: nn.Module, *, precision: str, threads: int) -> Engine:
     return predict
 
 
-def openvino_engine(network: nn.Module, *, precision: str, threads: int) -> Engine:
-    """Compute with OpenVINO, compiled once for all image sizes.
+def openvino_engine(
+    model: Union["openvino.Model", Path], *, precision: str, threads: int
+) -> Engine:
+    """Compute a model, or one that is kept in a file, with OpenVINO, compiled once for all sizes.
 
     Half precision is for processors that compute with bfloat16 (AMX or AVX512-BF16); others
     go on in float32.
     """
     import openvino
-
-    from pose_lib.openpose.openvino_graph import openvino_model
 
     settings = {
         "INFERENCE_NUM_THREADS": threads,
@@ -95,7 +115,7 @@ def openvino_engine(network: nn.Module, *, precision: str, threads: int) -> Engi
         "ENABLE_CPU_PINNING": False,  # several processes would all pin themselves to one core
         "INFERENCE_PRECISION_HINT": "bf16" if precision == "half" else "f32",
     }
-    compiled = openvino.Core().compile_model(openvino_model(network), "CPU", settings)
+    compiled = openvino.Core().compile_model(model, "CPU", settings)
     request = compiled.create_infer_request()
 
     def predict(prepared: Prepared) -> Maps:

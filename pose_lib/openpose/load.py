@@ -3,16 +3,13 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from torch import nn
-
 from pose_lib.extract.detector import DetectorIdentity, PersonDetector
 from pose_lib.openpose.config import OpenPoseConfig
 from pose_lib.openpose.detector import OpenPoseDetector
-from pose_lib.openpose.engine import make_engine, number_type, on_gpu
-from pose_lib.openpose.gpu_detector import BatchConfig, BatchDetector
-from pose_lib.openpose.gpu_network import CudaNetwork
+from pose_lib.openpose.engine import make_engine, number_type, on_gpu, openvino_engine
+from pose_lib.openpose.kept_network import kept_network
 from pose_lib.openpose.models import BodyModel, model_named
-from pose_lib.openpose.weights import find_weights, load_network
+from pose_lib.openpose.weights.weight_files import WeightsFile, find_weights, load_network
 from pose_lib.processes.host import usable_cores
 
 EDITION = 1
@@ -20,13 +17,14 @@ EDITION = 1
 store holds both."""
 
 
-def load_detector(
+def load_openpose(
     config: OpenPoseConfig, *, added_weights: Path | None = None, threads: int = 1
 ) -> PersonDetector:
     """Return a detector, its network compiled.
 
     Args:
-        added_weights: Folder of the weights that the user added.
+        added_weights: Folder of the weights that the user added. Networks for OpenVINO are kept in
+            it, so that the next process loads them without torch.
         threads: CPU threads of the network. One in each of several processes is the fastest.
             On a GPU they do not matter.
 
@@ -34,17 +32,24 @@ def load_detector(
         InputError: If there is no such model, or its weights are missing or damaged.
     """
     model = model_named(config.model)
-    network = load_network(model, find_weights(model, added_weights))
+    weights = find_weights(model, added_weights)
     if on_gpu(config.engine):
-        return gpu_detector(config, model, network)
-    engine = make_engine(config.engine, network, precision=config.precision, threads=threads)
+        return _gpu_detector(config, model, weights)
+    kept = None
+    if added_weights is not None and config.engine != "torch":
+        kept = kept_network(model, weights, added_weights / "compiled")
+    if kept is not None:
+        engine = openvino_engine(kept, precision=config.precision, threads=threads)
+    else:
+        network = load_network(model, weights)
+        engine = make_engine(config.engine, network, precision=config.precision, threads=threads)
     return OpenPoseDetector(config, model, engine)
 
 
 def identify(settings: OpenPoseConfig, weights: Path) -> DetectorIdentity:
     """Say what the results depend on: all settings but the engine, whose results agree.
 
-    Half precision is not the same numbers everywhere, so those of this machine are told instead.
+    Half precision is float16 on some machines and bfloat16 on others, so the type is named instead.
     """
     model = model_named(settings.model)
     table = asdict(settings) | {"edition": EDITION}
@@ -54,10 +59,13 @@ def identify(settings: OpenPoseConfig, weights: Path) -> DetectorIdentity:
 
 def load(settings: OpenPoseConfig, weights: Path, *, threads: int) -> PersonDetector:
     """Return the detector that the pipeline's settings ask for."""
-    return load_detector(settings, added_weights=weights, threads=threads)
+    return load_openpose(settings, added_weights=weights, threads=threads)
 
 
-def gpu_detector(config: OpenPoseConfig, model: BodyModel, network: nn.Module) -> BatchDetector:
+def _gpu_detector(config: OpenPoseConfig, model: BodyModel, weights: WeightsFile) -> PersonDetector:
     """Return a detector on the current GPU, with a worker process for every core but one."""
-    on_gpu = CudaNetwork(network, precision=config.precision)
-    return BatchDetector(config, model, on_gpu, BatchConfig(max(1, usable_cores() - 1)))
+    from pose_lib.openpose.gpu.detector import BatchConfig, BatchDetector
+    from pose_lib.openpose.gpu.network import CudaNetwork
+
+    network = CudaNetwork(load_network(model, weights), precision=config.precision)
+    return BatchDetector(config, model, network, BatchConfig(max(1, usable_cores() - 1)))

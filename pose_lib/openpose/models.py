@@ -3,17 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Int
-from torch import nn
 
 from pose_lib.errors import InputError
-from pose_lib.openpose.body_25 import Body25
-from pose_lib.openpose.cmu_vgg import CmuVgg
 from pose_lib.openpose.licenses import APACHE_2, CMU_OPENPOSE, License
-from pose_lib.openpose.mobilenet_thin import MobilenetThin
 from pose_lib.skeleton import BODY_25, COCO_18, MPI_15, Skeleton
+
+if TYPE_CHECKING:  # torch takes a second to import, and is not needed where a network is kept
+    import torch
 
 STRIDE = 8
 """Input pixels per cell of every model's maps, along each axis."""
@@ -108,7 +108,8 @@ class BodyModel:
         name: As in settings and file names.
         skeleton: The joints in the order of the heatmaps.
         limbs: Joint pairs in the order of the PAFs.
-        make_network: Builds the network, its weights still to be loaded.
+        make_network: Builds the network, a torch module, its weights still to be loaded. Only this
+            imports torch: a wrong setting is told in less time than that takes.
         license: Terms of the weights.
         published: The file that the weights are added from; None where they are bundled.
         first_cell: x, y of the input pixel where the first cell has its center; 3.5 is half a
@@ -118,7 +119,7 @@ class BodyModel:
     name: str
     skeleton: Skeleton
     limbs: tuple[tuple[str, str], ...]
-    make_network: Callable[[], nn.Module]
+    make_network: Callable[[], "torch.nn.Module"]
     license: License
     published: PublishedFile | None = None
     first_cell: tuple[float, float] = (3.5, 3.5)
@@ -129,14 +130,32 @@ class BodyModel:
         return np.array([self.skeleton.indices(limb) for limb in self.limbs])
 
 
+def _mobilenet_thin() -> "torch.nn.Module":
+    from pose_lib.openpose.networks.mobilenet_thin import MobilenetThin
+
+    return MobilenetThin()
+
+
+def _cmu_vgg(*, n_heatmaps: int, n_pafs: int) -> "torch.nn.Module":
+    from pose_lib.openpose.networks.cmu_vgg import CmuVgg
+
+    return CmuVgg(n_heatmaps=n_heatmaps, n_pafs=n_pafs)
+
+
+def _body_25() -> "torch.nn.Module":
+    from pose_lib.openpose.networks.body_25 import Body25
+
+    return Body25()
+
+
 MOBILENET_THIN = BodyModel(
     name="mobilenet_thin",
     skeleton=COCO_18,
     limbs=_COCO_LIMBS,
-    make_network=MobilenetThin,
+    make_network=_mobilenet_thin,
     license=APACHE_2,
     # Mirrored photographs show that it points 0.53 pixels too far right (704 joints of 27
-    # photographs); y cannot be told so.
+    # photographs); that does not work for y.
     first_cell=(3.0, 3.5),
 )
 
@@ -144,7 +163,7 @@ CMU_COCO = BodyModel(
     name="coco_18",
     skeleton=COCO_18,
     limbs=_COCO_LIMBS,
-    make_network=partial(CmuVgg, n_heatmaps=19, n_pafs=38),
+    make_network=partial(_cmu_vgg, n_heatmaps=19, n_pafs=38),
     license=CMU_OPENPOSE,
     published=PublishedFile(
         name="pose_iter_440000.caffemodel",
@@ -157,7 +176,7 @@ CMU_MPI = BodyModel(
     name="mpi_15",
     skeleton=MPI_15,
     limbs=_MPI_LIMBS,
-    make_network=partial(CmuVgg, n_heatmaps=16, n_pafs=28),
+    make_network=partial(_cmu_vgg, n_heatmaps=16, n_pafs=28),
     license=CMU_OPENPOSE,
     published=PublishedFile(
         name="pose_iter_160000.caffemodel",
@@ -170,7 +189,7 @@ CMU_BODY_25 = BodyModel(
     name="body_25",
     skeleton=BODY_25,
     limbs=_BODY_25_LIMBS,
-    make_network=Body25,
+    make_network=_body_25,
     license=CMU_OPENPOSE,
     published=PublishedFile(
         name="pose_iter_584000.caffemodel",

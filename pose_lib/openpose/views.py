@@ -1,7 +1,7 @@
-"""The views of an image that the network looks at, and their maps made one.
+"""Test-time augmentation: an image at several sizes, mirrored or not, and the mean of their maps.
 
-A view is the whole image at one size, mirrored or not. With several, their maps are averaged, as
-OpenPose does for several scales (``--scale_number``, ``--scale_gap``).
+A view is the whole image at one size, mirrored or not. OpenPose averages the maps of several
+scales in the same way (``--scale_number``, ``--scale_gap``).
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from pose_lib.openpose.config import LEAST_SIDE, SIDE, OpenPoseConfig
+from pose_lib.openpose.config import MIN_SIDE, SIDE, OpenPoseConfig
 from pose_lib.openpose.engine import Maps, Prepared
 from pose_lib.openpose.models import STRIDE, BodyModel
 from pose_lib.skeleton import mirrored_name
@@ -46,7 +46,7 @@ def prepare(image: UInt8[np.ndarray, "height width 3"], view: View) -> Prepared:
     resized = cv2.resize(halved(image, view), (view.width, view.height))
     if view.mirrored:
         resized = cv2.flip(resized, 1)
-    below, right = (max(0, LEAST_SIDE - side) for side in (view.height, view.width))
+    below, right = (max(0, MIN_SIDE - side) for side in (view.height, view.width))
     if below or right:
         grey = (128, 128, 128)
         resized = cv2.copyMakeBorder(resized, 0, below, 0, right, cv2.BORDER_CONSTANT, value=grey)
@@ -89,19 +89,14 @@ def input_size(
         factor /= too_many**0.5
     across, down = (max(SIDE, round(side * factor / SIDE) * SIDE) for side in (width, height))
     # Rounding up, above all a side that cannot be any shorter, may exceed the bound again.
-    widest = config.max_input_pixels // max(down, LEAST_SIDE) // SIDE * SIDE
+    widest = config.max_input_pixels // max(down, MIN_SIDE) // SIDE * SIDE
     return min(across, widest), down
 
 
 def _straight(maps: Maps, view: View, model: BodyModel) -> Maps:
-    heatmaps, pafs = (_seen(each, view) for each in maps)
+    height, width = view.height // STRIDE, view.width // STRIDE
+    heatmaps, pafs = (each[:, :height, :width] for each in maps)
     return _mirror(heatmaps, pafs, model) if view.mirrored else (heatmaps, pafs)
-
-
-def _seen(
-    maps: Float[np.ndarray, "channel h w"], view: View
-) -> Float[np.ndarray, "channel h_seen w_seen"]:
-    return maps[:, : view.height // STRIDE, : view.width // STRIDE]
 
 
 def _mirror(
@@ -112,14 +107,11 @@ def _mirror(
     """Return the maps of the mirrored image as those of the image itself."""
     background = len(model.skeleton)
     joints = [*model.skeleton.mirror, background]
-    vectors = pafs.reshape(-1, 2, *pafs.shape[1:])[_mirrored_limbs(model)][..., ::-1]
+    mirrored = [(mirrored_name(first), mirrored_name(last)) for first, last in model.limbs]
+    limbs = [model.limbs.index(limb) for limb in mirrored]
+    vectors = pafs.reshape(-1, 2, *pafs.shape[1:])[limbs][..., ::-1]
     towards = np.array([-1, 1], np.float32)[:, None, None]
     return heatmaps[joints][..., ::-1], (vectors * towards).reshape(pafs.shape)
-
-
-def _mirrored_limbs(model: BodyModel) -> list[int]:
-    mirrored = [tuple(mirrored_name(joint) for joint in limb) for limb in model.limbs]
-    return [model.limbs.index((first, last)) for first, last in mirrored]
 
 
 def _mean(maps: list[Float[np.ndarray, "_ _ _"]]) -> Float[np.ndarray, "channel h w"]:

@@ -30,7 +30,7 @@ def turntable_gif(
     Args:
         pose: ``BODY_15``, camera frame, any unit.
         filled: Joints that were not seen in the picture; drawn hollow.
-        uncertainty: The expected error of each joint, drawn as a disc; none where not given.
+        uncertainty: The error to expect of each joint, drawn as a halo; none where not given.
         seconds: For a whole turn.
         pixels: Width and height.
     """

@@ -6,10 +6,10 @@ from jaxtyping import Bool, Int
 from pose_lib.keypoints import Keypoints
 
 
-def choose_people(
+def featured_people(
     keypoints: Keypoints, eligible: Bool[np.ndarray, "person"], n_people: int
 ) -> Int[np.ndarray, "shown"]:
-    """Return the rows of people to show, most complete and surest first.
+    """Return the rows of people to show, most complete and highest score first.
 
     Each image gives its best person before any image gives a second one.
     """

@@ -5,7 +5,7 @@ Everything goes through matplotlib's objects, never through pyplot: workers draw
 
 import io
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import cv2
@@ -46,9 +46,6 @@ _SHRINKS = (1.0, 0.85, 0.7, 0.55, 0.4, 0.25)
 _COLORS = (256, 96)
 _VIEWS = {"from the camera": FRONT, "from the right": SIDE}
 
-_Lifted = tuple[str, Float[np.ndarray, "15 3"], Float[np.ndarray, "15"] | None]
-"""A lifter's label, its pose, and the error it expects."""
-
 
 def triptych(
     image: UInt8[np.ndarray, "height width 3"],
@@ -67,10 +64,18 @@ def triptych(
         keypoints: As detected, on ``skeleton``.
         pose: Lifted, ``BODY_15``, camera frame, any unit.
         filled: Joints of ``BODY_15`` that were not detected; drawn hollow.
-        uncertainty: The expected error of each joint, drawn as a disc; none where not given.
+        uncertainty: The error to expect of each joint, drawn as a halo; none where not given.
     """
-    lifted = [("3D pose", pose, uncertainty)]
-    return _person_figure(image, keypoints, skeleton, lifted, filled, title)
+    return comparison(
+        image,
+        keypoints,
+        skeleton,
+        pose[None],
+        filled,
+        labels=["3D pose"],
+        uncertainty=None if uncertainty is None else uncertainty[None],
+        title=title,
+    )
 
 
 def comparison(
@@ -88,13 +93,25 @@ def comparison(
 
     Args:
         labels: A lifter's name for each of ``poses``.
-        uncertainty: The error that each lifter expects of each joint, drawn as a disc.
+        uncertainty: The error that each lifter expects of each joint, drawn as a halo.
     """
     if len(labels) != len(poses):
         raise ValueError(f"{len(poses)} poses but {len(labels)} labels")
-    uncertainties = [None] * len(poses) if uncertainty is None else list(uncertainty)
-    lifted = list(zip(labels, poses, uncertainties, strict=True))
-    return _person_figure(image, keypoints, skeleton, lifted, filled, title)
+    n_spatial = len(_VIEWS) * len(poses)
+    figure = Figure(figsize=(3 * (2 + n_spatial), 3.75), dpi=DPI, facecolor="white")
+    (photograph, flat), spatial = _row_of_panels(figure, n_flat=2, n_spatial=n_spatial)
+    moved = _draw_photograph(photograph, image, keypoints, skeleton)
+    draw_pose_2d(flat, moved, skeleton)
+    flat.set(xlim=photograph.get_xlim(), ylim=photograph.get_ylim())
+    _caption(figure, photograph, "photograph")
+    _caption(figure, flat, "2D pose")
+    shown = itertools.product(range(len(poses)), _VIEWS.items())
+    for axes, (lifter, (angle, view)) in zip(spatial, shown, strict=True):
+        halos = None if uncertainty is None else uncertainty[lifter]
+        draw_pose_3d(axes, poses[lifter], filled, BODY_15, view=view, uncertainty=halos)
+        _caption(figure, axes, f"{labels[lifter]}, {angle}")
+    _title_and_legend(figure, title, bool(filled.any()), uncertainty is not None)
+    return figure
 
 
 def pose_grid(
@@ -111,7 +128,7 @@ def pose_grid(
 
     Args:
         images: The picture of each person, BGR.
-        uncertainty: The expected error of each joint, drawn as a disc; none where not given.
+        uncertainty: The error to expect of each joint, drawn as a halo; none where not given.
     """
     rows = max(1, -(-len(images) // columns))
     cell, gap, width = 1.9, 0.08, 3.8 * columns
@@ -124,7 +141,7 @@ def pose_grid(
         photograph = _flat_axes(figure, (left, bottom, across, upward))
         space = _spatial_axes(figure, (left + cell / width, bottom, across, upward))
         _draw_photograph(photograph, image, keypoints[person], skeleton)
-        radii = None if uncertainty is None else uncertainty[person]
+        halos = None if uncertainty is None else uncertainty[person]
         draw_pose_3d(
             space,
             poses[person],
@@ -132,41 +149,9 @@ def pose_grid(
             BODY_15,
             view=OBLIQUE,
             weight=0.7,
-            uncertainty=radii,
+            uncertainty=halos,
         )
     _title_and_legend(figure, "", bool(filled.any()), uncertainty is not None)
-    return figure
-
-
-def training_curves(history: Sequence[Mapping[str, int | float]]) -> Figure:
-    """Show how generator and discriminator held each other in check, and the distillation after it.
-
-    Args:
-        history: Each row ``step`` and any of ``generator_loss``, ``discriminator_loss``,
-            ``discriminator_accuracy`` (0 to 1) and ``joint_error`` (trunk lengths). What no row
-            has gets no curve.
-    """
-    distilled = any("joint_error" in row for row in history)
-    figure = Figure(figsize=(12, 3.75), dpi=DPI, facecolor="white", layout="constrained")
-    losses, accuracy, *rest = figure.subplots(1, 3 if distilled else 2)
-    _curve(losses, history, "generator_loss", "#5B3A9B", label="generator (lifter)")
-    _curve(losses, history, "discriminator_loss", "#C4841D", label="discriminator")
-    losses.set_title("Losses of the game", loc="left", **_TITLE)
-
-    accuracy.axhline(0.5, color="#9AA3AB", linestyle="--", linewidth=1, label="chance")
-    _curve(accuracy, history, "discriminator_accuracy", "#C4841D", label="discriminator")
-    accuracy.set_ylim(0, 1)
-    accuracy.set_title("Lifted or real: judged right", loc="left", **_TITLE)
-    for axes in rest:
-        _curve(axes, history, "joint_error", "#5B3A9B", label="distilled lifter")
-        axes.set_ylim(bottom=0)
-        axes.set_title("Joint error (trunk lengths)", loc="left", **_TITLE)
-    for axes in (losses, accuracy, *rest):
-        axes.set_xlabel("step", **_CAPTION)
-        if axes.get_legend_handles_labels()[1]:
-            axes.legend(frameon=False)
-        axes.grid(color="#E6E9EC", linewidth=0.8)
-        axes.spines[["top", "right"]].set_visible(False)
     return figure
 
 
@@ -178,30 +163,24 @@ def png_bytes(figure: Figure, *, max_bytes: int | None = None) -> bytes:
     """
     if max_bytes is None:
         return _rendered(figure, figure.dpi)
-    for shrink in _SHRINKS:
-        picture = Image.open(io.BytesIO(_rendered(figure, shrink * figure.dpi))).convert("RGB")
-        for colors in _COLORS:
-            encoded = _encoded(picture, colors)
-            if len(encoded) <= max_bytes:
-                return encoded
-    raise ValueError(f"no version of the figure fits into {max_bytes} bytes")
+    return _small_png(
+        lambda shrink: Image.open(io.BytesIO(_rendered(figure, shrink * figure.dpi))), max_bytes
+    )
 
 
 def smaller_png(content: bytes, *, max_bytes: int) -> bytes:
-    """Encode a PNG anew, with fewer colors and then fewer pixels until it is small enough.
+    """Encode a PNG anew, as `png_bytes`.
 
     Raises:
         ValueError: If not even a thumbnail fits.
     """
     picture = Image.open(io.BytesIO(content)).convert("RGB")
-    for shrink in _SHRINKS:
-        size = [max(1, round(shrink * side)) for side in picture.size]
-        smaller = picture.resize(size, Image.Resampling.LANCZOS)
-        for colors in _COLORS:
-            encoded = _encoded(smaller, colors)
-            if len(encoded) <= max_bytes:
-                return encoded
-    raise ValueError(f"no version of the picture fits into {max_bytes} bytes")
+
+    def shrunk(shrink: float) -> Image.Image:
+        width, height = (max(1, round(shrink * side)) for side in picture.size)
+        return picture.resize((width, height), Image.Resampling.LANCZOS)
+
+    return _small_png(shrunk, max_bytes)
 
 
 def crop_to_person(
@@ -228,32 +207,6 @@ def crop_to_person(
     moved = keypoints.copy()
     moved[:, :2] = (keypoints[:, :2] - low + 0.5) * scale - 0.5  # pixel centers stay centers
     return crop, moved
-
-
-def _person_figure(
-    image: UInt8[np.ndarray, "height width 3"],
-    keypoints: Float[np.ndarray, "joint 3"],
-    skeleton: Skeleton,
-    lifted: Sequence[_Lifted],
-    filled: Bool[np.ndarray, "15"],
-    title: str,
-) -> Figure:
-    """Draw the photograph, the 2D pose, and each labeled 3D pose from two angles."""
-    n_spatial = len(_VIEWS) * len(lifted)
-    figure = Figure(figsize=(3 * (2 + n_spatial), 3.75), dpi=DPI, facecolor="white")
-    (photograph, flat), spatial = _row_of_panels(figure, n_flat=2, n_spatial=n_spatial)
-    moved = _draw_photograph(photograph, image, keypoints, skeleton)
-    draw_pose_2d(flat, moved, skeleton)
-    flat.set(xlim=photograph.get_xlim(), ylim=photograph.get_ylim())
-    _caption(figure, photograph, "photograph")
-    _caption(figure, flat, "2D pose")
-    shown = itertools.product(lifted, _VIEWS.items())
-    for axes, ((label, pose, uncertainty), (angle, view)) in zip(spatial, shown, strict=True):
-        draw_pose_3d(axes, pose, filled, BODY_15, view=view, uncertainty=uncertainty)
-        _caption(figure, axes, f"{label}, {angle}")
-    with_uncertainty = any(uncertainty is not None for _, _, uncertainty in lifted)
-    _title_and_legend(figure, title, bool(filled.any()), with_uncertainty)
-    return figure
 
 
 def _row_of_panels(
@@ -314,8 +267,10 @@ def _title_and_legend(
 ) -> None:
     width, height = figure.get_size_inches()
     left, top = _MARGIN_INCHES / width, 1 - 0.5 * _TITLE_INCHES / height
-    fitting = _shortened(title, round(_LETTERS_PER_INCH * width))
-    figure.text(left, top, fitting, va="center", parse_math=False, **_TITLE)
+    half = round(_LETTERS_PER_INCH * width) // 2
+    if len(title) > 2 * half:  # both ends of a path matter
+        title = f"{title[:half]} … {title[-half:]}"
+    figure.text(left, top, title, va="center", parse_math=False, **_TITLE)
     figure.legend(
         handles=legend_handles(with_filled=with_filled, with_uncertainty=with_uncertainty),
         loc="lower center",
@@ -327,32 +282,19 @@ def _title_and_legend(
     )
 
 
-def _curve(
-    axes: Axes, history: Sequence[Mapping[str, int | float]], name: str, color: str, *, label: str
-) -> None:
-    """Draw each value faintly and their running mean over a fiftieth of them strongly."""
-    rows = np.array([(row["step"], row[name]) for row in history if name in row])
-    if not len(rows):
-        return
-    window = max(1, len(rows) // 50)
-    means = [np.convolve(column, np.full(window, 1 / window), "valid") for column in rows.T]
-    axes.plot(*rows.T, color=color, linewidth=1, alpha=0.3)
-    axes.plot(*means, color=color, linewidth=2, label=label)
-
-
-def _shortened(text: str, most: int) -> str:
-    """Leave out the middle of a text that is too long: both ends of a path tell something."""
-    half = most // 2
-    return text if len(text) <= most else f"{text[:half]} … {text[-half:]}"
-
-
 def _rendered(figure: Figure, dpi: float) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi)
     return buffer.getvalue()
 
 
-def _encoded(picture: Image.Image, colors: int) -> bytes:
-    buffer = io.BytesIO()
-    picture.quantize(colors, dither=Image.Dither.NONE).save(buffer, format="png", optimize=True)
-    return buffer.getvalue()
+def _small_png(shrunk: Callable[[float], Image.Image], max_bytes: int) -> bytes:
+    for shrink in _SHRINKS:
+        picture = shrunk(shrink).convert("RGB")
+        for colors in _COLORS:
+            buffer = io.BytesIO()
+            quantized = picture.quantize(colors, dither=Image.Dither.NONE)
+            quantized.save(buffer, format="png", optimize=True)
+            if buffer.tell() <= max_bytes:
+                return buffer.getvalue()
+    raise ValueError(f"no version of the figure fits into {max_bytes} bytes")

@@ -24,7 +24,7 @@ _INK, _SOFT_INK, _GRID = "#1F2429", "#4A5259", "#E6E9EC"
 _TITLE: dict[str, Any] = {"fontsize": 14, "fontweight": "bold", "color": _INK, "loc": "left"}
 _CAPTION: dict[str, Any] = {"fontsize": 11, "color": _SOFT_INK}
 _LINE_COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C6D1F")
-"""Okabe and Ito's, which the color-blind can tell apart."""
+"""Okabe and Ito's, which the color-blind can distinguish."""
 _LINE_STYLES = ("solid", "dashed", "dotted")
 
 _COUNTS_AT = 124

@@ -104,9 +104,9 @@ def worst_sheets(
     """Draw the worst images whose photograph is at hand, some to a sheet."""
     row_of = {name: row for row, name in enumerate(keypoints.filename)}
     shown = [
-        ShownImage(verdict, picture, keypoints.people(row_of[verdict.filename]))
-        for verdict in report.worst(MOST_WORST)
-        if (picture := read(verdict.filename)) is not None
+        ShownImage(match, picture, keypoints.people(row_of[match.filename]))
+        for match in report.worst(MOST_WORST)
+        if (picture := read(match.filename)) is not None
     ]
     return [
         worst_figure(shown[first : first + per_sheet], keypoints.skeleton, report.scored)
@@ -129,7 +129,8 @@ def report_page(
     ]
     cards = "".join(f"<li><b>{_number(value)}</b> {label}</li>" for label, value in shown)
     images = "".join(
-        f'<h2>{FIGURES[name]}</h2><img alt="{FIGURES[name]}" src="{_data_url(picture)}">'
+        f'<h2>{FIGURES[name]}</h2><img alt="{FIGURES[name]}" '
+        f'src="data:image/png;base64,{base64.b64encode(picture).decode()}">'
         for name, picture in pictures.items()
     )
     return _PAGE.substitute(
@@ -151,9 +152,9 @@ def report_notes(report: KeypointReport) -> list[str]:
             f"theirs is {HEAD_OF_SEGMENT} times the distance from head top to upper neck."
         )
     if math.isnan(report.figures()["pckh50"]):
-        said.append("No PCKh: the annotations tell no head sizes.")
+        said.append("No PCKh: no head size is annotated.")
     if not report.precision_recall:
-        said.append("No OKS: the annotations do not tell everybody's area.")
+        said.append("No OKS: the annotations lack areas of people.")
     if report.false_positives:
         said.append(
             f"Found without an annotated person: {report.false_positives}; they are wrong, or "
@@ -185,7 +186,3 @@ def _number(value: int | float) -> str:
     if isinstance(value, int):
         return str(value)
     return "–" if math.isnan(value) else f"{value:.3f}"
-
-
-def _data_url(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"

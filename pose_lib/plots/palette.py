@@ -5,10 +5,10 @@ from typing import Literal
 Side = Literal["left", "right", "middle"]
 
 SIDE_COLORS: dict[Side, str] = {"right": "#E66100", "left": "#0C7BDC", "middle": "#5D6670"}
-"""Blue and orange stay apart for the color-blind; the middle is told by its lack of color."""
+"""Blue and orange stay apart for the color-blind; the middle has none."""
 
 PERSON_COLORS = ("#FFFFFF", "#FFE94A", "#8CF0C0", "#F7A8E0", "#B9A5FF", "#9BE8FF")
-"""Outlines that tell several people of one picture apart, repeated from the seventh on."""
+"""Outlines of the people of one picture, repeated from the seventh on."""
 
 OTHERS_COLOR, OTHERS_OUTLINE = "#9AA0A6", "#4A4F55"
 """For people who were found but not chosen."""

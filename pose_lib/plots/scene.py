@@ -27,8 +27,8 @@ OBLIQUE = (10.0, -55.0)
 _BONE_WIDTH = 3.2
 _JOINT_SIZE = 5.5
 _SHADOW_WIDTH = 2.4
-_DISC_OPACITY = 0.16
-_DISC_CORNERS = 48
+_HALO_OPACITY = 0.16
+_HALO_CORNERS = 48
 _FOOT_ROOM = 0.04  # of the height, above and below
 _GRID_CELLS = 6
 _GRID: dict[str, Any] = {"color": "#D3D8DD", "linewidth": 0.8, "zorder": 1}
@@ -73,7 +73,7 @@ def draw_pose_3d(
         filled: Joints that were not seen in the picture: drawn hollow, their bones dashed.
         view: Elevation and azimuth in degrees.
         weight: Of lines and dots, below one in small axes.
-        uncertainty: Expected error of each joint, in the unit of the pose, drawn as a disc.
+        uncertainty: Radius of a halo around each joint, in the unit of the pose.
     """
     points = upright(pose)
     known = np.isfinite(points).all(-1)
@@ -81,10 +81,10 @@ def draw_pose_3d(
         axes.set_axis_off()
         axes.text2D(0.5, 0.5, "not lifted", transform=axes.transAxes, ha="center", fontsize=11)
         return
-    radii = np.zeros(len(points)) if uncertainty is None else np.nan_to_num(uncertainty)
-    _frame(axes, points[known], radii[known], view)
+    halos = np.zeros(len(points)) if uncertainty is None else np.nan_to_num(uncertainty)
+    _frame(axes, points[known], halos[known], view)
     _draw_ground(axes, points, skeleton, weight)
-    _draw_discs(axes, points[known], radii[known], _colors(skeleton)[known], view)
+    _draw_halos(axes, points[known], halos[known], _colors(skeleton)[known], view)
     nearness = _nearness(points, view)
     for bone, ends in zip(skeleton.bones, skeleton.bone_indices, strict=True):
         if known[ends].all():
@@ -96,7 +96,7 @@ def draw_pose_3d(
 
 
 def legend_handles(*, with_filled: bool, with_uncertainty: bool = False) -> list[Line2D]:
-    """Return what the colors stand for and, where any are shown, the hollow joints and discs."""
+    """Return what the colors stand for and, where any are shown, the hollow joints and halos."""
     sides = {"right_hip": "right", "left_hip": "left", "neck": "middle"}
     handles = [
         Line2D([], [], label=label, color=_joint_style(joint)["color"], linewidth=_BONE_WIDTH)
@@ -107,8 +107,8 @@ def legend_handles(*, with_filled: bool, with_uncertainty: bool = False) -> list
         handles.append(Line2D([], [], label="not seen, filled in", **style))
     if with_uncertainty:
         style = _joint_style("neck") | {"markersize": 3 * _JOINT_SIZE, "markeredgewidth": 0}
-        disc = Line2D([], [], label="disc: expected joint error", **style, alpha=2 * _DISC_OPACITY)
-        handles.append(disc)
+        halo = Line2D([], [], label="disc: expected joint error", **style, alpha=2 * _HALO_OPACITY)
+        handles.append(halo)
     return handles
 
 
@@ -147,11 +147,11 @@ def _colors(skeleton: Skeleton) -> np.ndarray:
 def _frame(
     axes: Axes3D,
     points: Float[np.ndarray, "joint 3"],
-    radii: Float[np.ndarray, "joint"],
+    halos: Float[np.ndarray, "joint"],
     view: tuple[float, float],
 ) -> None:
     """Set limits, aspect, view and zoom so that the pose fills the axes undistorted."""
-    low, high = (points - radii[:, None]).min(0), (points + radii[:, None]).max(0)
+    low, high = (points - halos[:, None]).min(0), (points + halos[:, None]).max(0)
     center, span = (low + high) / 2, high - low
     radius = 0.56 * max(span[0], span[1], 0.35 * span[2], 1e-6)
     height = max(span[2], 0.2 * radius)
@@ -198,22 +198,22 @@ def _draw_ground(
             )
 
 
-def _draw_discs(
+def _draw_halos(
     axes: Axes3D,
     points: Float[np.ndarray, "joint 3"],
-    radii: Float[np.ndarray, "joint"],
+    halos: Float[np.ndarray, "joint"],
     colors: np.ndarray,
     view: tuple[float, float],
 ) -> None:
     """Draw each joint's ball as the disc that the viewer sees, behind all bones."""
     toward = _toward_viewer(view)
     right = np.array([-np.sin(np.radians(view[1])), np.cos(np.radians(view[1])), 0])
-    turn = np.linspace(0, 2 * np.pi, _DISC_CORNERS, endpoint=False)[:, None]
+    turn = np.linspace(0, 2 * np.pi, _HALO_CORNERS, endpoint=False)[:, None]
     circle = np.cos(turn) * right + np.sin(turn) * np.cross(toward, right)
-    for point, radius, color in zip(points, radii, colors, strict=True):
-        if radius > 0:
-            disc = Poly3DCollection([point + radius * circle], clip_on=False, zorder=3)
-            disc.set(facecolor=color, edgecolor="none", alpha=_DISC_OPACITY)
+    for point, halo, color in zip(points, halos, colors, strict=True):
+        if halo > 0:
+            disc = Poly3DCollection([point + halo * circle], clip_on=False, zorder=3)
+            disc.set(facecolor=color, edgecolor="none", alpha=_HALO_OPACITY)
             axes.add_collection3d(disc)
 
 

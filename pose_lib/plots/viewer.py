@@ -34,8 +34,8 @@ def viewer_html(
     Args:
         poses: ``BODY_15``, camera frame, any unit; a NaN joint is left out.
         filled: Joints that were not seen in the picture; drawn hollow.
-        uncertainty: The expected error of each joint, in the unit of the poses, drawn as a disc
-            that the reader can turn off; none where not given.
+        uncertainty: The error to expect of each joint, in the unit of the poses; drawn as a halo
+            that the reader can turn off.
         names: What to call each person.
         thumbnails: A JPEG of each person, or none at all; see ``thumbnail``.
     """
@@ -54,8 +54,8 @@ def viewer_html(
             for bone, ends in zip(BODY_15.bones, BODY_15.bone_indices, strict=True)
         ],
         "people": [
-            {"name": name, "filled": mask.tolist(), "picture": picture, **_in_sphere(pose, radii)}
-            for name, pose, mask, radii, picture in zip(
+            {"name": name, "filled": mask.tolist(), "picture": picture, **_in_sphere(pose, halos)}
+            for name, pose, mask, halos, picture in zip(
                 names, poses, filled, uncertainties, pictures, strict=True
             )
         ],
@@ -80,24 +80,24 @@ def thumbnail(
 
 
 def _in_sphere(
-    pose: Float[np.ndarray, "joint 3"], radii: Float[np.ndarray, "joint"]
+    pose: Float[np.ndarray, "joint 3"], halos: Float[np.ndarray, "joint"]
 ) -> dict[str, list[Any]]:
-    """Stand a pose upright around the origin, within a sphere of radius one, discs to scale.
+    """Stand a pose upright around the origin, within a sphere of radius one, halos to scale.
 
-    A joint that is NaN becomes None, a radius zero.
+    A joint that is NaN becomes None, a halo zero.
     """
     points = upright(pose)
     known = np.isfinite(points).all(-1)
     if not known.any():
-        return {"joints": [None] * len(points), "uncertainty": [0] * len(points)}
+        return {"joints": [None] * len(points), "halos": [0] * len(points)}
     centered = points - (points[known].min(0) + points[known].max(0)) / 2
     scale = 1 / max(float(np.linalg.norm(centered[known], axis=-1).max()), 1e-9)
     joints = [
         np.round(point, 4).tolist() if found else None
         for point, found in zip(scale * centered.astype(np.float64), known, strict=True)
     ]
-    scaled_radii = scale * np.nan_to_num(radii.astype(np.float64))
-    return {"joints": joints, "uncertainty": np.round(scaled_radii, 4).tolist()}
+    scaled_halos = scale * np.nan_to_num(halos.astype(np.float64))
+    return {"joints": joints, "halos": np.round(scaled_halos, 4).tolist()}
 
 
 def _json_for_html(value: Any) -> str:

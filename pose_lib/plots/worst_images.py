@@ -33,9 +33,9 @@ _MARK_POINTS = (2.5, 6.0)
 
 @dataclass(frozen=True)
 class ShownImage:
-    """An image, BGR, what was found in it, and the verdict on that."""
+    """An image, BGR, what was found in it, and how it matches the truth."""
 
-    verdict: ImageMatch
+    match: ImageMatch
     picture: Picture
     people: People
 
@@ -45,12 +45,13 @@ def worst_figure(shown: Sequence[ShownImage], skeleton: Skeleton, scored: Skelet
 
     Args:
         skeleton: Of the people found.
-        scored: The joints of the verdicts.
+        scored: The joints that are scored.
     """
     cuts = [_cut(image) for image in shown]
     columns = min(_COLUMNS, max(1, len(cuts)))
     cell = _CELL_INCHES if columns > 1 else 2 * _CELL_INCHES
-    tall = [max(_height(cut, cell) for cut in row) for row in _rows(cuts, columns)]
+    rows = [cuts[start : start + columns] for start in range(0, len(cuts), columns)]
+    tall = [max(_height(cut, cell) for cut in row) for row in rows]
     width, height = columns * cell, sum(tall) + _FOOT_INCHES
     figure = Figure(figsize=(width, height), dpi=_DPI, facecolor="white")
     for place, cut in enumerate(cuts):
@@ -60,7 +61,7 @@ def worst_figure(shown: Sequence[ShownImage], skeleton: Skeleton, scored: Skelet
         box = (left / width, bottom / height, across / width, upward / height)
         axes = figure.add_axes(box, anchor="NW")
         _draw_cut(axes, cut, skeleton, scored, inches=across)
-        _label(axes, cut.verdict, round(_LETTERS_PER_INCH * cell))
+        _label(axes, cut.match, round(_LETTERS_PER_INCH * cell))
     figure.legend(
         handles=_marks_legend(), loc="lower center", ncols=3, frameon=False, labelcolor=_SOFT_INK
     )
@@ -71,7 +72,7 @@ def worst_figure(shown: Sequence[ShownImage], skeleton: Skeleton, scored: Skelet
 class _Cut:
     """The part of an image around its annotated people, with all joints in the cut's pixels."""
 
-    verdict: ImageMatch
+    match: ImageMatch
     picture: Picture
     truth: Float[np.ndarray, "person joint 2"]
     people: People
@@ -85,20 +86,16 @@ class _Cut:
 
 def _cut(image: ShownImage) -> _Cut:
     """Cut out the annotated people and those matched with them."""
-    verdict, people = image.verdict, image.people
-    truth, found = verdict.truth, people.keypoints.astype(np.float64)
+    match, people = image.match, image.people
+    truth, found = match.truth, people.keypoints.astype(np.float64)
     needed = found.copy()
-    needed[np.setdiff1d(np.arange(len(found)), verdict.matched), :, 2] = 0
+    needed[np.setdiff1d(np.arange(len(found)), match.matched), :, 2] = 0
     points = np.concatenate([truth.reshape(-1, 3), needed.reshape(-1, 3)])
     crop, moved = crop_to_person(image.picture, points)
     n_true = truth[..., 0].size
     found[..., :2] = moved[n_true:, :2].reshape(*found.shape[:2], 2)
     moved_truth = moved[:n_true, :2].reshape(*truth.shape[:2], 2)
-    return _Cut(verdict, crop, moved_truth, People(found, people.score))
-
-
-def _rows(cuts: Sequence[_Cut], columns: int) -> list[Sequence[_Cut]]:
-    return [cuts[start : start + columns] for start in range(0, len(cuts), columns)]
+    return _Cut(match, crop, moved_truth, People(found, people.score))
 
 
 def _height(cut: _Cut, cell: float) -> float:
@@ -119,15 +116,15 @@ def _draw_cut(
     drawn = draw_people(cut.picture, cut.people, skeleton, line_width=CROP_LINE * size / 12)
     axes.imshow(drawn[..., ::-1], interpolation="antialiased")
     xlim, ylim = axes.get_xlim(), axes.get_ylim()
-    verdict, found = cut.verdict, cut.people.keypoints[:, skeleton.indices(scored.joints), :2]
-    annotated = verdict.truth[..., 2] > 0
-    elsewhere = annotated & ~verdict.right & verdict.present
+    match, found = cut.match, cut.people.keypoints[:, skeleton.indices(scored.joints), :2]
+    annotated = match.truth[..., 2] > 0
+    elsewhere = annotated & ~match.right & match.present
     for person, joint in np.argwhere(elsewhere):
-        ends = np.stack([cut.truth[person, joint], found[verdict.matched[person], joint]])
+        ends = np.stack([cut.truth[person, joint], found[match.matched[person], joint]])
         axes.plot(*ends.T, color=_WRONG, linewidth=0.27 * size, zorder=3)
-    axes.plot(*cut.truth[annotated & verdict.right].T, **_mark("o", _RIGHT, size))
+    axes.plot(*cut.truth[annotated & match.right].T, **_mark("o", _RIGHT, size))
     axes.plot(*cut.truth[elsewhere].T, **_mark("o", _WRONG, size))
-    axes.plot(*cut.truth[annotated & ~verdict.present].T, **_mark("x", _WRONG, size))
+    axes.plot(*cut.truth[annotated & ~match.present].T, **_mark("x", _WRONG, size))
     axes.set(xlim=xlim, ylim=ylim, xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
 
@@ -153,12 +150,12 @@ def _marks_legend() -> list[Line2D]:
     ]
 
 
-def _label(axes: Axes, verdict: ImageMatch, letters: int) -> None:
-    measure = "OKS" if np.isnan(verdict.pckh50) else "PCKh"
+def _label(axes: Axes, match: ImageMatch, letters: int) -> None:
+    measure = "OKS" if np.isnan(match.pckh50) else "PCKh"
     axes.text(
         0.025,
         0.975,
-        f"{measure} {verdict.score:.2f}",
+        f"{measure} {match.score:.2f}",
         transform=axes.transAxes,
         ha="left",
         va="top",
@@ -168,12 +165,9 @@ def _label(axes: Axes, verdict: ImageMatch, letters: int) -> None:
         bbox={"boxstyle": "round,pad=0.3", "facecolor": _INK, "edgecolor": "none", "alpha": 0.85},
         zorder=6,
     )
-    found = f"{int(verdict.found.sum())} of {len(verdict.found)} found"
-    name = _shortened(verdict.filename, letters - len(found) - 3)
+    found = f"{int(match.found.sum())} of {len(match.found)} found"
+    name, most = match.filename, letters - len(found) - 3
+    name = name if len(name) <= most else f"…{name[1 - most :]}"
     axes.set_title(
         f"{name}   {found}", fontsize=9, loc="left", pad=4, color=_SOFT_INK, parse_math=False
     )
-
-
-def _shortened(text: str, most: int) -> str:
-    return text if len(text) <= most else f"…{text[1 - most :]}"

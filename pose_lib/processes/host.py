@@ -1,4 +1,4 @@
-"""Which machine this is, and whether a process of it is still there."""
+"""This machine: its name, its cores, and whether a process of it is still there."""
 
 import os
 import socket
@@ -6,16 +6,15 @@ import uuid
 from hashlib import blake2b
 from pathlib import Path
 
+_DEAD = frozenset("ZX")
+_STATE, _START = 0, 19
+
 
 def usable_cores() -> int:
     """Return the cores this process may use, which in a container are fewer than there are."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-_DEAD = frozenset("ZX")
-_STATE, _START = 0, 19
 
 
 def host_name() -> str:
@@ -38,7 +37,7 @@ def machine_id() -> str:
 
 
 def process_start(pid: int) -> str | None:
-    """Return what tells a living process from earlier and later ones of its id; None if it is gone.
+    """Return a mark of a living process that later ones of its id do not have; None if it is gone.
 
     Empty where the system has no such mark. A process that was killed but whose parent has not
     looked at it counts as gone.

@@ -1,23 +1,26 @@
 """The keypoint store: people of many images in a zarr group that no interruption can spoil.
 
-Tasks write parts of their own; `publish` assembles the arrays that readers use from them::
+Workers write batches of results, each one file; `publish` assembles the arrays that readers use::
 
     <store>            attrs: schema, skeleton, joints, frame, config, weights, package_version,
                        published (a new id each time; null while the arrays are being written),
                        published_from (hash of what was assembled), root,
                        person_choice: rule, annotations, sha256, chosen, of
-      images/          filename, size, status, reason, attempts, seconds, digest, stamp
+      images/          filename, size, status, reason, attempts, seconds, digest,
+                       stamp (the fingerprint by which a change of the file is noticed)
       people/          keypoints, image, score, chosen
-      shards/<id>/     attrs: package_version; begun (digests) until it is done
-        images/, people/    the same arrays for the part's images, without stamp and chosen
+      shards/<shard key>-<hash>.npz    a batch (``batch_file``)
+      shards/begun/    marks of batches that are being computed
+      <number>.lease   who writes the store (``lock``)
 
-Only the replacing of a single small object is taken to be atomic, as on S3: nothing is renamed,
-data comes first and its mark last. One run at a time writes a store (``store_lock``), but nothing
-is lost where its tasks run twice, even at the same time.
+Only the replacing of a single small object is taken to be atomic, as on S3: nothing is renamed
+there. One run at a time writes a store, but nothing is lost where its workers do a batch twice,
+even at the same time.
 """
 
 from pose_lib.store.batches import Results, finished, write_shard
-from pose_lib.store.part_gathering import NO_RESULT
+from pose_lib.store.gathering import NO_RESULT
+from pose_lib.store.old_parts import convert_old_parts
 from pose_lib.store.provenance import (
     FRAME,
     SCHEMA,
@@ -46,6 +49,7 @@ __all__ = [
     "Provenance",
     "Results",
     "choose_again",
+    "convert_old_parts",
     "delete_store",
     "finished",
     "is_store",

@@ -1,64 +1,63 @@
-"""The finished parts of a keypoint store: what tasks write, each to a group of its own.
+"""Batches of results: what workers write, each one file that never changes.
 
-A part is begun by making its group, which is told the digests of its images; then come the arrays,
-and the mark ``done`` last. A part is never written to again, so that who reads one with its mark
-before and after has read it whole; it is deleted by taking its mark away first. Parts may hold
-results for the same content, of several attempts: readers choose by digest.
+``shards/<shard key>-<hash>.npz`` holds the results of some images. The hash is that of the file's
+bytes, so that a torn or damaged file is known as such: it is no result, and its images are computed
+again. While a batch is computed, ``shards/begun/<shard key>-<id>.json`` lists the hashes of its
+images; such a mark is left over where the process died. Several files may hold results for the same
+content: readers take the best. Only publication deletes batches, those that no image needs.
 """
 
 import contextlib
+import json
 import uuid
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
-from importlib.metadata import version
-from typing import Any
 
 import numpy as np
-import zarr
 from jaxtyping import Float, Int
 
+from pose_lib.files.atomic_write import put_atomic
 from pose_lib.files.locations import Location, location
 from pose_lib.keypoints import ImageStatus, Keypoints
+from pose_lib.store.batch_file import (
+    NO_BATCH,
+    decode_batch,
+    encode_batch,
+)
 from pose_lib.store.ledger import ExtractionResults
 from pose_lib.store.name_index import Texts
-from pose_lib.store.provenance import open_root, skeleton_of, writing
-from pose_lib.store.schema import (
-    DAMAGE,
-    read_attempts,
-    read_outcomes,
-    read_status,
-    read_text,
-    write_arrays,
-)
+from pose_lib.store.objects import object_names, read_object, remove_object
+from pose_lib.store.provenance import Provenance, read_provenance, writing
+from pose_lib.store.schema import DAMAGE
 
-_FOLDER = "shards"
+_FOLDER, _BEGUN, _SUFFIX = "shards", "begun", ".npz"
 _FOUND_AT_ONCE = 1 << 16
 _READERS = 8  # threads; what a remote store takes is the time until it answers
 
 
-class PartGone(Exception):  # noqa: N818 - an event that readers expect
-    """A part was deleted while it was read: what it held is in another one by now."""
+class NoBatchError(OSError):
+    """A file is no batch of the store, or no longer; who lists the batches again does without."""
 
 
 @dataclass(frozen=True)
 class Results:
-    """Where the best finished result of each content lies. Of several the best status counts.
+    """Where the best result of each content lies. Of several the best status counts.
 
     Attributes:
-        parts: Names of the finished parts.
+        files: Names of the batches.
         digest: Hashes of contents as ASCII bytes, sorted, each once.
-        part: Number of the part with the result.
-        row: Its row among that part's images.
+        file: Number of the batch with the result.
+        row: Its row among that batch's images.
         status: What became of the image, an ``ImageStatus``.
         attempts: How often it was worked on.
     """
 
-    parts: tuple[str, ...]
+    files: tuple[str, ...]
     digest: np.ndarray
-    part: Int[np.ndarray, "result"]
+    file: Int[np.ndarray, "result"]
     row: Int[np.ndarray, "result"]
     status: Int[np.ndarray, "result"]
     attempts: Int[np.ndarray, "result"]
@@ -69,11 +68,11 @@ class Results:
     def find(self, digests: Texts) -> Int[np.ndarray, "wanted"]:
         """Return the place of each content among the results, -1 where there is none."""
         starts = range(0, len(digests), _FOUND_AT_ONCE)
-        places = [self._find(_ascii(digests[start : start + _FOUND_AT_ONCE])) for start in starts]
+        places = [self._find(digests[start : start + _FOUND_AT_ONCE]) for start in starts]
         return np.concatenate([np.empty(0, int), *places])
 
-    def _find(self, wanted: np.ndarray) -> Int[np.ndarray, "wanted"]:
-        at = np.full(len(wanted), -1)
+    def _find(self, digests: Sequence[str]) -> Int[np.ndarray, "wanted"]:
+        wanted, at = _ascii(digests), np.full(len(digests), -1)
         if len(self):
             order = np.argsort(wanted)  # a search in order is ten times as quick
             place = np.searchsorted(self.digest, wanted[order]).clip(max=len(self) - 1)
@@ -87,31 +86,44 @@ class Results:
         return (places >= 0) & (self.status[places] != ImageStatus.FAILED)
 
 
-def finished(path: str | Location, parts: Sequence[str] | None = None) -> Results:
+def finished(path: str | Location, key: str = "") -> Results:
     """Return where the results are.
-
-    Args:
-        parts: Names of the parts to look at; all by default.
-    """
-    root = open_root(path)
-    with ThreadPoolExecutor(_READERS) as pool:
-        indices = pool.map(
-            lambda name: _index(root, name), part_names(path) if parts is None else parts
-        )
-        return _best([index for index in indices if index is not None])
-
-
-def part_names(path: str | Location, key: str = "") -> list[str]:
-    """Return the names of all parts, begun, finished or half deleted.
 
     Args:
         key: Of one shard; all by default.
     """
-    folder = location(path) / _FOLDER
-    if not folder.exists():
-        return []
-    names = (entry.name for entry in folder.iterdir() if entry.is_dir())
-    return sorted(name for name in names if name.startswith(key))
+    return index_batches(path, batch_names(path, key))
+
+
+def index_batches(path: str | Location, names: Sequence[str]) -> Results:
+    """Return where the results in these batches are; damaged ones have none.
+
+    Nor has a batch of other weights or settings, as of a worker of an ended run whose store was
+    made anew meanwhile.
+    """
+    provenance = read_provenance(path)
+
+    def index(name: str) -> _Index | None:
+        try:
+            batch = read_batch(path, name, provenance)
+        except NoBatchError:
+            return None
+        status = batch.keypoints.status.astype(np.int8)
+        return name, _ascii(batch.digest), status, batch.attempts
+
+    with ThreadPoolExecutor(_READERS) as pool:
+        return _best([found for found in pool.map(index, names) if found is not None])
+
+
+def batch_names(path: str | Location, key: str = "") -> list[str]:
+    """Return the names of all batches of a shard, or of the store, sorted."""
+    names = object_names(location(path) / _FOLDER)
+    return [name for name in names if name.startswith(key) and name.endswith(_SUFFIX)]
+
+
+def shard_key(digests: Sequence[str]) -> str:
+    """Return what the batches of one shard, and of nothing else, are named after."""
+    return blake2b("".join(sorted(digests)).encode(), digest_size=8).hexdigest()
 
 
 def write_shard(
@@ -120,149 +132,101 @@ def write_shard(
     digests: Sequence[str],
     seconds: Float[np.ndarray, "image"],
 ) -> str:
-    """Write the results of some images as one part and return its name.
+    """Write the results of some images as one batch and return its name.
 
     Args:
         digests: Hash of each image's content.
         seconds: What each image took.
     """
     once = np.ones(len(digests), np.int32)
-    outcomes = ExtractionResults(keypoints, tuple(digests), once, np.asarray(seconds, np.float32))
-    name = begin_part(path, shard_key(digests), digests)
-    finish_part(path, name, outcomes)
+    results = ExtractionResults(keypoints, tuple(digests), once, np.asarray(seconds, np.float32))
+    return write_batch(path, shard_key(digests), results, read_provenance(path))
+
+
+def write_batch(
+    path: str | Location, key: str, results: ExtractionResults, provenance: Provenance
+) -> str:
+    """Write results of images of a shard; return the batch's name."""
+    content = encode_batch(results, provenance)
+    name = f"{key}-{_hash(content)}{_SUFFIX}"
+    with writing(path):
+        put_atomic(location(path) / _FOLDER / name, content)
     return name
 
 
-def begun_digests(path: str | Location, parts: Sequence[str]) -> Counter[Any]:
-    """Return the images that work was begun on and not finished, and how often."""
-    root = open_root(path)
-    begun: Counter[Any] = Counter()
-    for name in parts:
-        with contextlib.suppress(*DAMAGE):  # or half deleted
-            digests = _group(root, name).attrs.get("begun", [])
-            begun.update(digests if isinstance(digests, list) else [])
+def read_batch(path: str | Location, name: str, provenance: Provenance) -> ExtractionResults:
+    """Read a batch.
+
+    Raises:
+        NoBatchError: If it is gone, damaged, or of another provenance.
+    """
+    file = location(path) / _FOLDER / name
+    content = read_object(file)
+    if content is None or not name.endswith(f"-{_hash(content)}{_SUFFIX}"):
+        raise NoBatchError(f"{file} is gone or damaged; run the same command again")
+    try:
+        return decode_batch(content, provenance)
+    except NO_BATCH as error:
+        raise NoBatchError(f"{file} is no batch of this store: {error}") from error
+
+
+def delete_batches(path: str | Location, names: Sequence[str]) -> None:
+    """Delete batches that no image needs, and the marks of all that was begun."""
+    folder = location(path) / _FOLDER
+    marks = [folder / _BEGUN / name for name in object_names(folder / _BEGUN)]
+    with writing(path):
+        for file in (*(folder / name for name in names), *marks):
+            remove_object(file)
+
+
+def begin_batch(path: str | Location, key: str, digests: Sequence[str]) -> Location:
+    """Leave a mark that work on these images of a shard has begun; return it."""
+    mark = location(path) / _FOLDER / _BEGUN / f"{key}-{uuid.uuid4().hex}.json"
+    with writing(path):
+        put_atomic(mark, json.dumps(list(digests)).encode())
+    return mark
+
+
+def end_batch(path: str | Location, mark: Location) -> None:
+    """Remove the mark of a batch that is written, or given up by a process that lives."""
+    with writing(path):
+        remove_object(mark)
+
+
+def begun_digests(path: str | Location, key: str) -> Counter[str]:
+    """Return the images of a shard that work was begun on, by marks left over, and how often."""
+    folder = location(path) / _FOLDER / _BEGUN
+    begun: Counter[str] = Counter()
+    for name in object_names(folder):
+        if name.startswith(key):
+            with contextlib.suppress(*DAMAGE):  # by a power failure
+                begun.update(json.loads(read_object(folder / name) or b"[]"))
     return begun
 
 
-def shard_key(digests: Sequence[str]) -> str:
-    """Return what the parts of one shard, and of nothing else, are named after."""
-    return blake2b("".join(sorted(digests)).encode(), digest_size=8).hexdigest()
+def _hash(content: bytes) -> str:
+    return blake2b(content, digest_size=16).hexdigest()
 
 
-def begin_part(path: str | Location, key: str, digests: Sequence[str]) -> str:
-    """Leave a mark that work on these images has begun; return the part's name."""
-    name = f"{key}-{uuid.uuid4().hex[:8]}"
-    attributes = {"package_version": version("poselift"), "begun": list(digests)}
-    with writing(path):
-        open_root(path, "r+").create_group(f"{_FOLDER}/{name}", attributes=attributes)
-    return name
+def _ascii(digests: Sequence[str]) -> np.ndarray:
+    return np.array(digests, np.bytes_)
 
 
-def finish_part(path: str | Location, name: str, outcomes: ExtractionResults) -> None:
-    """Write the results of a part that was begun, and then its mark.
-
-    Raises:
-        PartGone: If it is deleted meanwhile, as one that nobody seemed to be working on.
-    """
-    root = open_root(path, "r+")
-    with writing(path):
-        part = _begun_group(root, name)
-        write_arrays(part, outcomes)
-        _begun_group(root, name)
-        part.attrs.put({"package_version": version("poselift"), "done": True})
-
-
-def read_part(path: str | Location, name: str) -> ExtractionResults:
-    """Read a finished part; one that is damaged is deleted, for its images are to be done again.
-
-    Raises:
-        PartGone: If it is deleted meanwhile, or was damaged.
-    """
-    root = open_root(path)
-    skeleton = skeleton_of(root)
-    try:
-        outcomes = read_outcomes(_group(root, name), skeleton)
-    except (FileNotFoundError, *DAMAGE) as error:
-        if _is_done(root, name):
-            delete_part(path, name)
-        raise PartGone(name) from error
-    if not _is_done(root, name):  # a chunk that is not there would read as zeros
-        raise PartGone(name)
-    return outcomes
-
-
-def delete_part(path: str | Location, name: str) -> None:
-    """Take the mark away first, for a deletion may be stopped half way."""
-    root = open_root(path, "r+")
-    with writing(path):
-        with contextlib.suppress(*DAMAGE):  # or another has done so, or was stopped half way
-            _group(root, name).attrs.put({})
-        del root[f"{_FOLDER}/{name}"]
-
-
-def _group(root: zarr.Group, name: str) -> zarr.Group:
-    group = root[f"{_FOLDER}/{name}"]
-    if not isinstance(group, zarr.Group):
-        raise KeyError(name)
-    return group
-
-
-def _begun_group(root: zarr.Group, name: str) -> zarr.Group:
-    try:
-        part = _group(root, name)
-    except KeyError as error:
-        raise PartGone(name) from error
-    if "begun" not in part.attrs:
-        raise PartGone(name)
-    return part
-
-
-def _is_done(root: zarr.Group, name: str) -> bool:
-    try:
-        part = _group(root, name)
-    except KeyError:
-        return False
-    # A straggler may have marked a part that was deleted while it wrote: then digests lack.
-    return bool(part.attrs.get("done")) and "images/digest" in part
-
-
-@dataclass(frozen=True)
-class _Index:
-    """What is to be known of a finished part to choose among results."""
-
-    name: str
-    digest: np.ndarray
-    status: Int[np.ndarray, "image"]
-    attempts: Int[np.ndarray, "image"]
-
-
-def _index(root: zarr.Group, name: str) -> _Index | None:
-    """Read what a finished part holds; None if it is not finished, damaged, or no longer there."""
-    try:
-        if not _is_done(root, name):
-            return None
-        part = _group(root, name)
-        index = _Index(
-            name,
-            _ascii(read_text(part, "images/digest")),
-            read_status(part).astype(np.int8),
-            read_attempts(part),
-        )
-        return index if _is_done(root, name) else None
-    except (FileNotFoundError, *DAMAGE):
-        return None
+_Index = tuple[str, np.ndarray, np.ndarray, np.ndarray]
+"""A batch's name, and digest, status and attempts of its images."""
 
 
 def _best(indices: Sequence[_Index]) -> Results:
-    counts = [len(index.digest) for index in indices]
-    digest = np.concatenate([np.empty(0, "S1"), *(index.digest for index in indices)])
-    status = np.concatenate([np.empty(0, np.int8), *(index.status for index in indices)])
-    attempts = np.concatenate([np.empty(0, np.int32), *(index.attempts for index in indices)])
+    names, digests, statuses, tries = zip(*indices, strict=True) if indices else ((),) * 4
+    counts = [len(each) for each in digests]
+    digest = np.concatenate([np.empty(0, "S1"), *digests])
+    status = np.concatenate([np.empty(0, np.int8), *statuses])
+    attempts = np.concatenate([np.empty(0, np.int32), *tries])
     row = np.concatenate([np.empty(0, np.int32), *(np.arange(n, dtype=np.int32) for n in counts)])
-    part = np.repeat(np.arange(len(indices), dtype=np.int32), counts)
+    file = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
 
-    # Of two failures the one that knows of the other; of equals that of the larger part, so that
-    # nothing needs the batches of which a shard was merged by one who died before their deletion.
+    # Of two failures the one that knows of the other; of equals that in the larger batch, so that
+    # nothing needs the batches of which it was made by one who died before their deletion.
     size = np.repeat(counts, counts)
     order = np.lexsort((-size, -attempts, status))
     order = order[np.argsort(digest[order], kind="stable")]
@@ -270,9 +234,4 @@ def _best(indices: Sequence[_Index]) -> Results:
     first = np.ones(len(order), bool)
     first[1:] = digest[1:] != digest[:-1]
     best = order[first]
-    names = tuple(index.name for index in indices)
-    return Results(names, digest[first], part[best], row[best], status[best], attempts[best])
-
-
-def _ascii(digests: Sequence[str]) -> np.ndarray:
-    return np.array(digests, dtype=np.bytes_)
+    return Results(names, digest[first], file[best], row[best], status[best], attempts[best])

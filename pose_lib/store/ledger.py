@@ -80,11 +80,11 @@ class ExtractionResults:
         )
 
 
-def join_outcomes(parts: Sequence[ExtractionResults]) -> ExtractionResults:
-    """Put the images of several parts, at least one, behind each other."""
+def concatenate_results(pieces: Sequence[ExtractionResults]) -> ExtractionResults:
+    """Put the images of several results, at least one, behind each other."""
     return ExtractionResults(
-        join_images([part.keypoints for part in parts]),
-        tuple(digest for part in parts for digest in part.digest),
-        np.concatenate([part.attempts for part in parts]),
-        np.concatenate([part.seconds for part in parts]),
+        join_images([piece.keypoints for piece in pieces]),
+        tuple(digest for piece in pieces for digest in piece.digest),
+        np.concatenate([piece.attempts for piece in pieces]),
+        np.concatenate([piece.seconds for piece in pieces]),
     )

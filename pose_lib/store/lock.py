@@ -19,17 +19,14 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 
 from pose_lib.errors import InputError, RunFailedError
 from pose_lib.files.locations import Location
 from pose_lib.processes.host import host_name, machine_id, process_start
-from pose_lib.store.lease_files import (
-    lease_numbers,
-    make_lease,
-    read_lease,
-    remove_lease,
-    replace_lease,
-)
+from pose_lib.store.objects import create_object, object_names, read_object, remove_object
+
+LEASE_SUFFIX = ".lease"
 
 
 class StoreBusyError(InputError):
@@ -80,9 +77,10 @@ class Holder:
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def __post_init__(self) -> None:
-        for name, kind in _KINDS.items():
-            if not isinstance(getattr(self, name), kind):
-                raise TypeError(f"{name} of a lease must be {kind}, got {getattr(self, name)!r}")
+        for name, value in asdict(self).items():
+            kind = _KINDS.get(name, str)
+            if not isinstance(value, kind):
+                raise TypeError(f"{name} of a lease must be {kind}, got {value!r}")
         if not all(0 <= at < _NO_TIME for at in (self.since, self.renewed)):
             raise ValueError(f"no Unix times: {self.since} and {self.renewed}")
 
@@ -98,17 +96,12 @@ class Holder:
 
 _NO_TIME = 1 << 37  # in some thousand years
 
-_KINDS = {
-    **dict.fromkeys(("doing", "host", "machine", "started", "token"), str),
-    **dict.fromkeys(("pid", "done", "total"), int),
-    **dict.fromkeys(("since", "renewed"), int | float),
-}
+_KINDS = {"pid": int, "done": int, "total": int, "since": int | float, "renewed": int | float}
 
 
 def current_holder(store: Location) -> Holder | None:
     """Return who holds the store; None if nobody does, or one whose process is gone."""
-    seen = _newest(store)
-    holder = seen.holder if seen else None
+    holder = _newest_holder(store)
     return None if holder is None or _is_gone(holder) else holder
 
 
@@ -188,13 +181,12 @@ class Lease:
                 return False
             if not self._over.is_set():
                 alive = replace(self._holder, renewed=time.time())
-                replace_lease(self._store, self._number, _content(alive))
+                _replace_lease(_path(self._store, self._number), _content(alive))
             return True
 
     def _is_ours(self) -> bool:
         """Tell whether the newest lease is this one; numbers begin anew once nobody holds any."""
-        newest = _newest(self._store)
-        holder = newest.holder if newest and newest.number == self._number else None
+        holder = _newest_holder(self._store)
         return holder is not None and holder.token == self._holder.token
 
 
@@ -213,37 +205,24 @@ class _Seen:
             return None
 
 
-class _Watch:
-    """Tells whether a lease is dead, by looking at it again and again."""
-
-    def __init__(self, pace: LeaseTiming) -> None:
-        self._pace = pace
-        self._last: _Seen | None = None
-        self._since = 0.0
-
-    def is_dead(self, seen: _Seen) -> bool:
-        holder = seen.holder
-        if holder and holder.machine == machine_id():
-            return _is_gone(holder)
-        if seen != self._last:
-            self._last, self._since = seen, time.monotonic()
-        return time.monotonic() - self._since > self._pace.dead
-
-
 def _acquire(
     store: Location, doing: str, wait: float, tell: Callable[[str, float], None], pace: LeaseTiming
 ) -> Lease:
-    begun, watch = time.monotonic(), _Watch(pace)
+    begun = since = time.monotonic()
+    last: _Seen | None = None
     while True:
         try:
             seen = _newest(store)
-            if seen is None or watch.is_dead(seen):
+            if seen != last:
+                last, since = seen, time.monotonic()
+            if seen is None or _is_dead(seen, time.monotonic() - since, pace):
                 if lease := _next_lease(store, seen, doing, pace):
                     return lease
                 time.sleep(random.uniform(0, 0.1))  # another was quicker
                 continue
         except OSError as error:
-            raise InputError(f"cannot write the store {store}: {_reason(error)}") from error
+            reason = error.strerror or " ".join(str(error).split())
+            raise InputError(f"cannot write the store {store}: {reason}") from error
         waited = time.monotonic() - begun
         who = str(seen.holder or "somebody whose lease cannot be read")
         if waited >= wait:
@@ -258,8 +237,9 @@ def _acquire(
 def _next_lease(store: Location, seen: _Seen | None, doing: str, pace: LeaseTiming) -> Lease | None:
     """Make the lease after the one seen; None if another was quicker."""
     number = seen.number + 1 if seen else 1
-    holder = _this_process(doing)
-    if not make_lease(store, number, _content(holder)):
+    now, pid = time.time(), os.getpid()
+    holder = Holder(doing, host_name(), machine_id(), pid, process_start(pid) or "", now, now)
+    if not create_object(_path(store, number), _content(holder)):
         return None
     others = [other for other in lease_numbers(store) if other != number]
     if any(_is_news(store, other, seen) for other in others):
@@ -274,20 +254,67 @@ def _is_news(store: Location, number: int, seen: _Seen | None) -> bool:
     """Tell whether a lease is another than the dead one seen, or those before that."""
     if seen is None or number > seen.number:
         return True
-    return number == seen.number and read_lease(store, number) not in (seen.content, None)
+    return number == seen.number and read_object(_path(store, number)) not in (seen.content, None)
 
 
 def _newest(store: Location) -> _Seen | None:
     for number in reversed(lease_numbers(store)):
-        content = read_lease(store, number)
+        content = read_object(_path(store, number))
         if content is not None:  # released meanwhile
             return _Seen(number, content)
     return None
 
 
-def _this_process(doing: str) -> Holder:
-    now, pid = time.time(), os.getpid()
-    return Holder(doing, host_name(), machine_id(), pid, process_start(pid) or "", now, now)
+def _newest_holder(store: Location) -> Holder | None:
+    seen = _newest(store)
+    return seen.holder if seen else None
+
+
+def lease_numbers(store: Location) -> list[int]:
+    """Return the numbers of the leases in the store, ascending; none where there is no store."""
+    names = [name for name in object_names(store) if name.endswith(LEASE_SUFFIX)]
+    numbers = [name.removesuffix(LEASE_SUFFIX) for name in names]
+    return sorted(int(number) for number in numbers if number.isdecimal())
+
+
+def remove_lease(store: Location, number: int) -> None:
+    """Remove a lease if it is there, and with the last one a store's folder that holds no more."""
+    path = _path(store, number)
+    remove_object(path)
+    if isinstance(path, Path):
+        remove_object(_temporary(path))  # of a holder that was killed while it wrote
+        with suppress(OSError):
+            path.parent.rmdir()
+
+
+def _replace_lease(path: Location, content: bytes) -> None:
+    """Write a lease anew, under a name of its own first, by which it is found if that fails."""
+    if not isinstance(path, Path):
+        path.fs.pipe_file(path.path, content)
+        return
+    temporary = _temporary(path)
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f"{path.name}.partial")
+
+
+def _path(store: Location, number: int) -> Location:
+    return store / f"{number}{LEASE_SUFFIX}"
+
+
+def _is_dead(seen: _Seen, unchanged: float, pace: LeaseTiming) -> bool:
+    """Tell whether a lease's holder is gone, or gave no sign of life for so many seconds."""
+    if seen.holder and seen.holder.machine == machine_id():
+        return _is_gone(seen.holder)
+    return unchanged > pace.dead
 
 
 def _is_gone(holder: Holder) -> bool:
@@ -297,7 +324,3 @@ def _is_gone(holder: Holder) -> bool:
 
 def _content(holder: Holder) -> bytes:
     return json.dumps(asdict(holder)).encode()
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or " ".join(str(error).split())

@@ -22,16 +22,20 @@ class Texts(Protocol):
 class TextsByName(Mapping[str, str]):
     """One text for each name, names not counted in some 60 bytes. Quick in the order of names."""
 
-    def __init__(self, names: Sequence[str], texts: Iterable[str]) -> None:
+    def __init__(
+        self, names: Sequence[str] | np.ndarray, texts: Iterable[str] | np.ndarray
+    ) -> None:
         """Keep one text for each of the names.
 
         Args:
             names: Sorted.
-            texts: As many.
+            texts: As many; kept as they are if they are an array.
         """
-        self._names = names
-        self._texts = np.empty(len(names), np.dtypes.StringDType())
-        self._next, remaining = 0, iter(texts)
+        self._names, self._next = names, 0
+        if isinstance(texts, np.ndarray):
+            self._texts = texts
+            return
+        self._texts, remaining = np.empty(len(names), np.dtypes.StringDType()), iter(texts)
         for start in range(0, len(names), _BLOCK):
             here = self._texts[start : start + _BLOCK]
             block = list(itertools.islice(remaining, len(here)))
@@ -49,7 +53,7 @@ class TextsByName(Mapping[str, str]):
         return str(self._texts[row])
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return map(str, self._names)
 
     def __len__(self) -> int:
         return len(self._names)

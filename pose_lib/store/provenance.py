@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +20,7 @@ from pose_lib.errors import InputError
 from pose_lib.files.locations import Location, is_remote, location
 from pose_lib.files.parsing import MISSHAPEN
 from pose_lib.skeleton import Skeleton, skeleton_named
-from pose_lib.store.lease_files import LEASE_SUFFIX
+from pose_lib.store.lock import LEASE_SUFFIX
 
 SCHEMA = "poselift-keypoints/1"
 FRAME = "pixels of the original image, origin top left, x right, y down"
@@ -60,6 +61,12 @@ class Provenance:
         # Tuples become lists as they will be when read back, so that equal settings are equal.
         object.__setattr__(self, "config", json.loads(json.dumps(dict(self.config))))
 
+    @property
+    def digest(self) -> str:
+        """A hash of all of it, by which a batch of results is known to belong to a store."""
+        text = json.dumps(asdict(self), sort_keys=True)
+        return blake2b(text.encode(), digest_size=16).hexdigest()
+
 
 def open_store(path: str | Location, provenance: Provenance) -> None:
     """Make the store, or make sure that the one there holds results of the same provenance.
@@ -69,7 +76,10 @@ def open_store(path: str | Location, provenance: Provenance) -> None:
     """
     path = location(path)
     if _is_free(path):
-        _create(path, provenance)
+        try:
+            zarr.create_group(_zarr_place(path), attributes=_attributes(provenance))
+        except OSError as error:
+            raise InputError(f"cannot write the store {path}: {error.strerror or error}") from error
         return
     _refuse_links(path)
     if found := other_settings(path, provenance):
@@ -135,11 +145,13 @@ def open_root(path: str | Location, mode: Literal["r", "r+"] = "r") -> zarr.Grou
         InputError: If there is none, or it is no keypoint store of this schema.
     """
     path = location(path)
-    if _is_free(path):
-        raise InputError(f"there is no keypoint store at {path}; `poselift extract` makes one")
     try:
-        store = zarr.open_group(_zarr_place(path), mode=mode)
+        store = zarr.open_group(_zarr_place(path), mode=mode, zarr_format=3)
     except (OSError, RecursionError, *MISSHAPEN) as error:
+        if _is_free(path):
+            raise InputError(
+                f"there is no keypoint store at {path}; `poselift extract` makes one"
+            ) from error
         raise InputError(
             f"{path} is there but is no keypoint store; choose another path"
         ) from error
@@ -185,6 +197,27 @@ def writing(path: str | Location) -> Iterator[None]:
         ) from error
 
 
+def delete_tree(entry: Location) -> None:
+    """Delete a file, or a folder into which somebody may still be writing a last batch."""
+    if not isinstance(entry, Path):
+        entry.fs.rm(entry.path, recursive=True)
+    elif not entry.is_dir():
+        entry.unlink()
+    else:
+        _delete_folder(entry)
+
+
+def _delete_folder(folder: Path) -> None:
+    for _ in range(_MOST_TRIES):
+        try:
+            return shutil.rmtree(folder)
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:
+                raise
+        time.sleep(0.1)
+    return shutil.rmtree(folder)
+
+
 def _zarr_place(path: Location) -> Path | FsspecStore:
     if isinstance(path, Path):
         return path
@@ -197,13 +230,6 @@ def _is_free(path: Location) -> bool:
         return True
     beginnings = {".partial", LEASE_SUFFIX}
     return path.is_dir() and all(entry.suffix in beginnings for entry in path.iterdir())
-
-
-def _create(path: Location, provenance: Provenance) -> None:
-    try:
-        zarr.create_group(_zarr_place(path), attributes=_attributes(provenance))
-    except OSError as error:
-        raise InputError(f"cannot write the store {path}: {error.strerror or error}") from error
 
 
 def _attributes(provenance: Provenance) -> dict[str, Any]:
@@ -226,7 +252,7 @@ def _empty(path: Location) -> None:
     try:
         for entry in entries:
             if entry.name != _METADATA and LEASE_SUFFIX not in entry.suffixes:
-                _delete(entry)
+                delete_tree(entry)
     except OSError as error:
         raise InputError(f"cannot delete {path}: {error.strerror or error}") from error
 
@@ -239,27 +265,6 @@ def _refuse_links(path: Location) -> None:
         for name in (*folders, *files):
             if (found := Path(folder, name)).is_symlink():
                 raise InputError(f"{found} is a link, which no store has; remove it")
-
-
-def _delete(entry: Location) -> None:
-    if not isinstance(entry, Path):
-        entry.fs.rm(entry.path, recursive=True)
-    elif entry.is_dir():
-        _delete_folder(entry)
-    else:
-        entry.unlink()
-
-
-def _delete_folder(folder: Path) -> None:
-    """Delete a folder, into which somebody may still be writing a last part."""
-    for _ in range(_MOST_TRIES - 1):
-        try:
-            return shutil.rmtree(folder)
-        except OSError as error:
-            if error.errno != errno.ENOTEMPTY:
-                raise
-        time.sleep(0.1)
-    return shutil.rmtree(folder)
 
 
 def _differences(there: Any, here: Any, name: str = "") -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Assembling what readers of a keypoint store see, from its finished parts."""
+"""Assembling what readers of a keypoint store see, from its batches."""
 
 import contextlib
 import uuid
@@ -16,23 +16,17 @@ from pose_lib.keypoints import Keypoints
 from pose_lib.person_selection import (
     EVERYBODY,
     PersonSelection,
-    apply_choice,
-    check_choice,
-    choice_record,
-    choice_source,
+    apply_selection,
+    check_selection,
+    selection_record,
+    selection_source,
 )
-from pose_lib.store.batches import (
-    PartGone,
-    Results,
-    delete_part,
-    finished,
-    part_names,
-    shard_key,
-)
+from pose_lib.store.batches import Results, batch_names, delete_batches, index_batches
+from pose_lib.store.gathering import compact, gather_blocks
 from pose_lib.store.ledger import ExtractionResults, Ledger
 from pose_lib.store.lock import LeaseLostError
 from pose_lib.store.name_index import Texts
-from pose_lib.store.part_gathering import gather_blocks, merge_parts
+from pose_lib.store.old_parts import convert_old_parts
 from pose_lib.store.provenance import open_root, skeleton_of, writing
 from pose_lib.store.read import ledger_in, read_keypoints
 from pose_lib.store.schema import (
@@ -52,10 +46,11 @@ _EDITION = "2"
 
 _IMAGES = ("digest", "filename", "size", "status", "reason", "attempts", "seconds", "stamp")
 _PEOPLE = ("keypoints", "image", "score", "chosen")
+_TORN_FILES = (
+    *(f"{folder}zarr.*.partial" for folder in ("", "images/", "people/")),
+    *(f"shards/{folder}*.partial" for folder in ("", "begun/")),
+)
 _ARRAYS = (*(f"images/{name}" for name in _IMAGES), *(f"people/{name}" for name in _PEOPLE))
-
-_MOST_SHARDS = 200  # two full runs; opening more takes seconds
-_MOST_TRIES = 5  # while a straggler of another attempt goes on merging
 
 
 def publish(
@@ -63,20 +58,20 @@ def publish(
     names: Sequence[str],
     digests: Mapping[str, str],
     *,
-    stamps: Mapping[str, str] | None = None,
+    fingerprints: Mapping[str, str] | None = None,
     root: str | Location | None = None,
     choice: PersonSelection = EVERYBODY,
 ) -> Ledger:
-    """Assemble what readers see from the finished parts, for exactly these images.
+    """Assemble what readers see from the batches, for exactly these images.
 
-    Interrupted at any point it can be run again. Parts that no image needs are deleted at the end.
-    Everybody found stays in the store, chosen or not. Where all is published already, nothing is
-    written.
+    Interrupted at any point it can be run again. Batches that no image needs are deleted at the
+    end. Everybody found stays in the store, chosen or not. Where all is published already, nothing
+    is written.
 
     Args:
         names: All images, sorted.
         digests: Hash of each name's content.
-        stamps: What the file system said of each name's file before it was hashed.
+        fingerprints: What the file system said of each name's file before it was hashed.
         root: The folder that the names are relative to, kept so that images can be read again.
         choice: Who is used further on.
 
@@ -87,14 +82,33 @@ def publish(
         InputError: If the annotations to choose by cannot be read, or are about other images, or
             the store cannot be written to.
         LeaseLostError: If another run publishes at the same time.
+        NoBatchError: If a batch is deleted or damaged meanwhile; to be published again.
     """
-    check_choice(choice, names)
-    for _ in range(_MOST_TRIES - 1):
-        try:
-            return _publish(path, names, digests, stamps or {}, root, choice)
-        except PartGone:
-            continue
-    return _publish(path, names, digests, stamps or {}, root, choice)
+    check_selection(choice, names)
+    convert_old_parts(path)
+    wanted = _TextsOf(names, digests)
+    batches = batch_names(path)
+    results = index_batches(path, batches)
+    places = results.find(wanted)
+    if fewer := compact(path, results, places):
+        del results, places  # of a million images they are large
+        results = index_batches(path, fewer)
+        places = results.find(wanted)
+    columns = names, wanted, _TextsOf(names, fingerprints or {})
+    inputs = *columns, [str(root), str(selection_source(choice))]
+    publication_hash = _publication_hash(inputs, results, places)
+    store = open_root(path, mode="r+")
+    if not _is_published(store, publication_hash):
+        with _publishing(path, store, publication_hash) as attributes:
+            _write_blocks(store, gather_blocks(path, results, places), columns)
+            chosen = _chosen(store, choice)
+            write_chosen(store, chosen)
+            attributes["root"] = str(root) if root else None
+            attributes["person_choice"] = selection_record(chosen, choice)
+    # One that came meanwhile, from a worker of an ended run, is left to the next publication.
+    delete_batches(path, sorted(set(batches) - _needed(results, places)))
+    _remove_torn_files(path)
+    return ledger_in(store, names, wanted[:])
 
 
 def choose_again(path: str | Location, choice: PersonSelection) -> Keypoints:
@@ -103,63 +117,26 @@ def choose_again(path: str | Location, choice: PersonSelection) -> Keypoints:
     Raises:
         InputError: As `read_keypoints` and `publish` do.
     """
-    keypoints = apply_choice(read_keypoints(path), choice)
+    keypoints = apply_selection(read_keypoints(path), choice)
     store = open_root(path, mode="r+")
-    with _publishing(path, store, seal=None) as attributes:
+    with _publishing(path, store, publication_hash=None) as attributes:
         write_chosen(store, keypoints.chosen)
-        attributes["person_choice"] = choice_record(keypoints.chosen, choice)
+        attributes["person_choice"] = selection_record(keypoints.chosen, choice)
     return keypoints
 
 
-def _publish(
-    path: str | Location,
-    names: Sequence[str],
-    digests: Mapping[str, str],
-    stamps: Mapping[str, str],
-    root: str | Location | None,
-    choice: PersonSelection,
-) -> Ledger:
-    wanted = _TextsOf(names, digests)
-    results, places = _results_of(path, wanted)
-    columns = names, wanted, _TextsOf(names, stamps)
-    seal = _seal((*columns, [str(root), str(choice_source(choice))]), results, places)
-    store = open_root(path, mode="r+")
-    if not _is_published(store, seal):
-        with _publishing(path, store, seal) as attributes:
-            _write_blocks(store, gather_blocks(path, results, places), columns)
-            chosen = _chosen(store, choice)
-            write_chosen(store, chosen)
-            attributes["root"] = str(root) if root else None
-            attributes["person_choice"] = choice_record(chosen, choice)
-    for name in set(part_names(path)) - _parts_of(results, places):
-        delete_part(path, name)
-    _remove_torn_files(path)
-    return ledger_in(store, names, wanted[:])
-
-
-def _results_of(path: str | Location, digests: Texts) -> tuple[Results, Int[np.ndarray, "image"]]:
-    """Return where the results of these contents are; those of many small runs are merged."""
-    results = finished(path)
-    places = results.find(digests)
-    if len(_parts_of(results, places)) > _MOST_SHARDS:
-        merged = merge_parts(path, shard_key(digests[:]), results, np.unique(places[places >= 0]))
-        results = finished(path, merged)
-        places = results.find(digests)
-    return results, places
-
-
 def _remove_torn_files(path: str | Location) -> None:
-    """Remove what a killed writer leaves on a disk of a group's metadata: readers warn of it."""
+    """Remove what killed writers leave on a disk."""
     store = location(path)
     if not is_remote(store):
-        for folder in (".", "images", "people", "shards"):
-            for torn in (store / folder).glob("zarr.*.partial"):
+        for pattern in _TORN_FILES:
+            for torn in store.glob(pattern):
                 torn.unlink(missing_ok=True)
 
 
-def _parts_of(results: Results, places: Int[np.ndarray, "image"]) -> set[str]:
-    numbers = np.unique(results.part[places[places >= 0]])
-    return {results.parts[number] for number in numbers.tolist()}
+def _needed(results: Results, places: Int[np.ndarray, "image"]) -> set[str]:
+    numbers = np.unique(results.file[places[places >= 0]])
+    return {results.files[number] for number in numbers.tolist()}
 
 
 @dataclass(frozen=True)
@@ -176,24 +153,26 @@ class _TextsOf:
         return [self.texts.get(name, "") for name in self.names[here]]
 
 
-def _seal(columns: Sequence[Texts], results: Results, places: Int[np.ndarray, "image"]) -> str:
+def _publication_hash(
+    inputs: Sequence[Texts], results: Results, places: Int[np.ndarray, "image"]
+) -> str:
     """Return a hash of all that is published, so that publishing it again can be left out."""
-    seal = blake2b(_EDITION.encode(), digest_size=16)
-    for column in (*columns, sorted(_parts_of(results, places))):
+    found = blake2b(_EDITION.encode(), digest_size=16)
+    for column in (*inputs, sorted(_needed(results, places))):
         for start in range(0, len(column), CHUNK_ROWS):
             text = "\n".join(column[start : start + CHUNK_ROWS])
-            seal.update(text.encode("utf-8", "surrogatepass") + b"\0")
-        seal.update(b"\0")
-    found = places[places >= 0]
-    _, part = np.unique(results.part[found], return_inverse=True)  # for others are deleted
-    for numbers in (places < 0, part, results.row[found]):
-        seal.update(np.ascontiguousarray(numbers).tobytes())
-    return seal.hexdigest()
+            found.update(text.encode("utf-8", "surrogatepass") + b"\0")
+        found.update(b"\0")
+    there = places[places >= 0]
+    _, file = np.unique(results.file[there], return_inverse=True)  # for others are deleted
+    for numbers in (places < 0, file, results.row[there]):
+        found.update(np.ascontiguousarray(numbers).tobytes())
+    return found.hexdigest()
 
 
 @contextlib.contextmanager
 def _publishing(
-    path: str | Location, store: zarr.Group, seal: str | None
+    path: str | Location, store: zarr.Group, publication_hash: str | None
 ) -> Iterator[dict[str, Any]]:
     """Mark the store as incomplete for the block, and at its end, last, as published.
 
@@ -216,12 +195,14 @@ def _publishing(
                 f"another run published {path} while this one did, which gave no sign of life; "
                 "nothing that was computed is lost: run the same command again"
             )
-        store.attrs.update(attributes | {"published": token, "published_from": seal})
+        store.attrs.update(attributes | {"published": token, "published_from": publication_hash})
 
 
-def _is_published(store: zarr.Group, seal: str) -> bool:
+def _is_published(store: zarr.Group, publication_hash: str) -> bool:
     """Tell whether just that is published, and can be read."""
-    if not (store.attrs.get("published") and store.attrs.get("published_from") == seal):
+    if not store.attrs.get("published"):
+        return False
+    if store.attrs.get("published_from") != publication_hash:
         return False
     try:
         read_through(store, _ARRAYS)
@@ -237,19 +218,19 @@ def _write_blocks(
     """Write the arrays that readers see.
 
     Args:
-        columns: Name, digest and stamp of every image.
+        columns: Name, digest and fingerprint of every image.
     """
     n_images, start = len(columns[0]), 0
     for block in blocks:
         stop = start + len(block)
-        names, digests, stamps = (tuple(column[start:stop]) for column in columns)
+        names, digests, fingerprints = (tuple(column[start:stop]) for column in columns)
         named = replace(block.keypoints, filename=names)
-        outcomes = replace(block, keypoints=named, digest=digests)
+        results = replace(block, keypoints=named, digest=digests)
         if start == 0:
             chunk = CHUNK_ROWS if stop < n_images else 1
-            write_arrays(store, outcomes, stamps, overwrite=True, least_chunk=chunk)
+            write_arrays(store, results, fingerprints, least_chunk=chunk)
         else:
-            append_arrays(store, outcomes, stamps)
+            append_arrays(store, results, fingerprints)
         start = stop
 
 
@@ -257,4 +238,4 @@ def _chosen(store: zarr.Group, choice: PersonSelection) -> Bool[np.ndarray, "per
     """Tell who of the people in the store is chosen."""
     if choice.rule == EVERYBODY.rule:  # without loading them
         return np.ones(len(read_array(store, "people/score")), bool)
-    return apply_choice(read_arrays(store, skeleton_of(store)), choice).chosen
+    return apply_selection(read_arrays(store, skeleton_of(store)), choice).chosen

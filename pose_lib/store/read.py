@@ -1,6 +1,5 @@
 """Reading what is published in a keypoint store."""
 
-import bisect
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pose_lib.keypoints import ImageStatus, Keypoints
 from pose_lib.store.batches import finished
 from pose_lib.store.ledger import Ledger
 from pose_lib.store.lock import Holder, current_holder
+from pose_lib.store.name_index import TextsByName
 from pose_lib.store.provenance import is_store, open_root, skeleton_of
 from pose_lib.store.schema import (
     DAMAGE,
@@ -35,7 +35,7 @@ class StoreStatus:
 
     Attributes:
         ledger: What is published; None before the first time, and while it is being written.
-        done: Finished images by status label, those of equal content once; they may be more than
+        done: Images with a result, by status label, those of equal content once; maybe more than
             the published ones, or others. None where nobody writes and all is published.
         holder: Who writes the store now, if anybody does.
     """
@@ -108,10 +108,10 @@ def read_worst(path: str | Location, most: int) -> Ledger:
 
 
 def known_digests(path: str | Location) -> Mapping[str, tuple[str, str]]:
-    """Return stamp and digest of the published images, by name; nothing where none are known.
+    """Return fingerprint and digest of the published images by name; nothing where none are known.
 
-    A file of the same name and stamp still has the content of that digest. Quick for names that
-    are asked for in their order, and small: a million take 200 MB.
+    A file of the same name and fingerprint still has that content. Quick for names that are asked
+    for in their order, and small: a million take 200 MB.
     """
     try:
         return _read_whole(path, _KnownDigests)
@@ -120,7 +120,7 @@ def known_digests(path: str | Location) -> Mapping[str, tuple[str, str]]:
 
 
 def read_choice(path: str | Location) -> dict[str, Any]:
-    """Return how the published people were chosen, as `choice_record` tells it."""
+    """Return how the published people were chosen, as `selection_record` tells it."""
     recorded = open_root(path).attrs.get("person_choice")
     return dict(recorded) if isinstance(recorded, Mapping) else {}
 
@@ -183,37 +183,25 @@ def _worst_in(store: zarr.Group, most: int) -> Ledger:
 
 
 class _KnownDigests(Mapping[str, tuple[str, str]]):
-    """Stamps and digests by name, in arrays: as a dict a million would take half a gigabyte."""
+    """Fingerprints and digests by name, in arrays: a dict of a million would take 0.5 GB."""
 
     def __init__(self, store: zarr.Group) -> None:
-        columns = ("filename", "stamp", "digest")
-        self._name, self._stamp, self._digest = (
+        name, fingerprint, digest = (
             read_array(store, f"images/{column}")
             if f"images/{column}" in store
             else np.empty(0, np.dtypes.StringDType())
-            for column in columns
+            for column in ("filename", "stamp", "digest")  # the fingerprint's name on disk
         )
-        if not len(self._stamp):
-            self._name = self._name[:0]
-        self._next = 0
-        self._last: tuple[str, tuple[str, str]] | None = None
+        known = fingerprint != ""
+        name = name[: len(known)][known]  # no name where a store of an earlier version has none
+        self._fingerprint = TextsByName(name, fingerprint[known])
+        self._digest = TextsByName(name, digest[: len(known)][known])
 
     def __getitem__(self, name: str) -> tuple[str, str]:
-        if self._last is None or self._last[0] != name:  # most are asked for, then looked up
-            self._last = name, self._look_up(name)
-        return self._last[1]
-
-    def _look_up(self, name: str) -> tuple[str, str]:
-        row = self._next
-        if row >= len(self._name) or self._name[row] != name:
-            row = bisect.bisect_left(self._name, name)
-        if row >= len(self._name) or self._name[row] != name or not self._stamp[row]:
-            raise KeyError(name)
-        self._next = row + 1
-        return str(self._stamp[row]), str(self._digest[row])
+        return self._fingerprint[name], self._digest[name]
 
     def __iter__(self) -> Iterator[str]:
-        return (str(name) for name in self._name[self._stamp != ""])
+        return iter(self._fingerprint)
 
     def __len__(self) -> int:
-        return int((self._stamp != "").sum())
+        return len(self._fingerprint)

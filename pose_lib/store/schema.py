@@ -1,4 +1,4 @@
-"""How keypoints and their ledger lie as arrays in a zarr group, in stores and in their parts.
+"""How the published keypoints and their ledger lie as arrays in a zarr group.
 
 A chunk's file whose bytes have changed does not fit its checksum. One that is gone altogether zarr
 reads as the array's fill value, so that is something that no entry of these arrays ever is.
@@ -43,65 +43,51 @@ _Column = tuple[str, np.ndarray, tuple[str, ...]]
 
 def write_arrays(
     group: zarr.Group,
-    outcomes: ExtractionResults,
-    stamps: Sequence[str] | None = None,
+    results: ExtractionResults,
+    fingerprints: Sequence[str],
     *,
-    overwrite: bool = False,
     least_chunk: int = 1,
 ) -> None:
-    """Write people and ledger below the group.
+    """Write people and ledger below the group, in place of what is there.
 
     Args:
-        stamps: What the file system says of each image's file, where that is known.
-        overwrite: Replace what is there.
+        fingerprints: What the file system says of each image's file, empty where that is not known.
         least_chunk: Rows of a chunk even where there are fewer, for more may be appended.
     """
-    for name, values, axes in _columns(outcomes, stamps):
-        rows = min(max(len(values), least_chunk), CHUNK_ROWS)
-        _write_array(group, name, values, axes, chunk_rows=rows, overwrite=overwrite)
+    for name, values, axes in _columns(results, fingerprints):
+        _write_array(group, name, values, axes, least_chunk)
 
 
 def append_arrays(
-    group: zarr.Group, outcomes: ExtractionResults, stamps: Sequence[str] | None = None
+    group: zarr.Group, results: ExtractionResults, fingerprints: Sequence[str]
 ) -> None:
     """Write more images behind those that are there; people know their image's row."""
     n_before = _array(group, "images/status").shape[0]
-    for name, values, _ in _columns(outcomes, stamps):
-        array = _array(group, name)
-        array.append(values + n_before if name == "people/image" else values)
+    for name, values, _ in _columns(results, fingerprints):
+        _array(group, name).append(values + n_before if name == "people/image" else values)
 
 
 def write_chosen(group: zarr.Group, chosen: Bool[np.ndarray, "person"]) -> None:
     """Write who is chosen beside the people below the group."""
-    rows = min(max(len(chosen), 1), CHUNK_ROWS)
-    _write_array(group, "people/chosen", chosen, ("person",), chunk_rows=rows, overwrite=True)
+    _write_array(group, "people/chosen", chosen, ("person",), 1)
 
 
 def _write_array(
-    group: zarr.Group,
-    name: str,
-    values: np.ndarray,
-    axes: tuple[str, ...],
-    *,
-    chunk_rows: int,
-    overwrite: bool,
+    group: zarr.Group, name: str, values: np.ndarray, axes: tuple[str, ...], least_chunk: int
 ) -> None:
+    attributes: dict[str, Any] = {"names": _STATUS_NAMES} if name == "images/status" else {}
+    if values.dtype == bool:
+        attributes[_COUNT] = int(values.sum())
     group.create_array(
         name,
         data=values,
-        chunks=(chunk_rows, *values.shape[1:]),
+        chunks=(min(max(len(values), least_chunk), CHUNK_ROWS), *values.shape[1:]),
         compressors=ZstdCodec(checksum=True),
         fill_value=_LOST.get(values.dtype.kind),
         dimension_names=axes,
-        attributes=_attributes(name, values),
-        overwrite=overwrite,
+        attributes=attributes,
+        overwrite=True,
     )
-
-
-def _attributes(name: str, values: np.ndarray) -> dict[str, Any]:
-    if name == "images/status":
-        return {"names": _STATUS_NAMES}
-    return {_COUNT: int(values.sum())} if values.dtype == bool else {}
 
 
 def read_arrays(group: zarr.Group, skeleton: Skeleton) -> Keypoints:
@@ -121,20 +107,6 @@ def read_arrays(group: zarr.Group, skeleton: Skeleton) -> Keypoints:
         image=read_array(group, "people/image"),
         score=read_array(group, "people/score"),
         choice=read_array(group, "people/chosen") if "people/chosen" in group else None,
-    )
-
-
-def read_outcomes(group: zarr.Group, skeleton: Skeleton) -> ExtractionResults:
-    """Read what `write_arrays` wrote.
-
-    Raises:
-        As `read_arrays` does.
-    """
-    return ExtractionResults(
-        read_arrays(group, skeleton),
-        read_text(group, "images/digest"),
-        read_attempts(group),
-        read_array(group, "images/seconds"),
     )
 
 
@@ -226,19 +198,17 @@ def _array(group: zarr.Group, name: str) -> zarr.Array:
     return array
 
 
-def _columns(outcomes: ExtractionResults, stamps: Sequence[str] | None) -> Iterator[_Column]:
+def _columns(results: ExtractionResults, fingerprints: Sequence[str]) -> Iterator[_Column]:
     image, person = ("image",), ("person",)
-    keypoints = outcomes.keypoints
-    # First, so that what a straggler writes into a deleted part is without digests: no result.
-    yield "images/digest", _text(outcomes.digest), image
+    keypoints = results.keypoints
+    yield "images/digest", _text(results.digest), image
     yield "images/filename", _text(keypoints.filename), image
     yield "images/size", keypoints.size.astype(np.int32), ("image", "side")
     yield "images/status", keypoints.status.astype(np.uint8), image
     yield "images/reason", _text(keypoints.reason), image
-    yield "images/attempts", outcomes.attempts.astype(np.int32), image
-    yield "images/seconds", outcomes.seconds.astype(np.float32), image
-    if stamps is not None:
-        yield "images/stamp", _text(stamps), image
+    yield "images/attempts", results.attempts.astype(np.int32), image
+    yield "images/seconds", results.seconds.astype(np.float32), image
+    yield "images/stamp", _text(fingerprints), image  # named so in earlier versions
     xyc = keypoints.keypoints.astype(np.float32, copy=False)
     yield "people/keypoints", xyc, ("person", "joint", "xyc")
     yield "people/image", keypoints.image.astype(np.int64), person

@@ -6,8 +6,14 @@ from pathlib import Path
 
 from pose_lib.errors import InputError
 from pose_lib.processes.host import machine_id
-from pose_lib.store.lease_files import LEASE_SUFFIX
-from pose_lib.store.lock import Lease, LeaseTiming, StoreBusyError, current_holder, lock_store
+from pose_lib.store.lock import (
+    LEASE_SUFFIX,
+    Lease,
+    LeaseTiming,
+    StoreBusyError,
+    current_holder,
+    lock_store,
+)
 from tasks.mlflow_tracking.journal import JOURNAL_FILE, Journal
 from tasks.mlflow_tracking.outbox import run_of_journal
 from tasks.runtime.progress import tell

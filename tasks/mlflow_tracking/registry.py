@@ -13,14 +13,11 @@ from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 
 from pose_lib.errors import InputError
-from pose_lib.lifting.files.lifter_folder import DESCRIPTION, bundled_lifter, load_lifter
+from pose_lib.lifting.files.lifter_folder import load_lifter
 from pose_lib.lifting.lifter import Lifter
 from pose_lib.skeleton import BODY_15
 from tasks.mlflow_tracking.client import connect, download
-
-MODEL = "pose-lifter"
-CHAMPION = "champion"
-BUNDLED = "bundled"
+from tasks.mlflow_tracking.model_uri import CHAMPION, MODEL, check_model, is_mlflow_uri
 
 _N_COLUMNS = 3 * len(BODY_15)
 
@@ -93,15 +90,9 @@ def fetch_lifter(uri: str) -> Lifter:
     Raises:
         InputError: If there is no such lifter.
     """
-    if uri == BUNDLED:
-        return bundled_lifter()
-    if not uri.startswith(("models:/", "runs:/")):
-        if not (Path(uri) / DESCRIPTION).is_file():
-            raise InputError(
-                f"there is no lifter at {uri!r}: give `bundled`, a lifter's folder (with "
-                f"{DESCRIPTION}), or MLflow's models:/{MODEL}@{CHAMPION}"
-            )
-        return load_lifter(Path(uri))
+    check_model(uri)
+    if not is_mlflow_uri(uri):
+        return load_lifter(uri)
     with tempfile.TemporaryDirectory() as folder:
         return load_lifter(download(uri, Path(folder)) / "artifacts" / "lifter")
 

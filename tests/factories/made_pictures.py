@@ -1,5 +1,8 @@
-"""A truth of pictures, with made-up people."""
+"""Small pictures and videos, and a truth of pictures with made-up people."""
 
+import io
+
+import cv2
 import numpy as np
 from made_benchmarks import standing
 
@@ -33,3 +36,29 @@ def truth_arrays(**changes):
 def write_truth(folder, **changes):
     np.savez(folder / "truth.npz", **truth_arrays(**changes))
     return folder / "truth.npz"
+
+
+def picture():
+    """A smooth BGR picture without symmetry: 48 rows of 64."""
+    rows, columns = np.mgrid[:48, :64]
+    return np.dstack([rows * 5, columns * 3, 255 - rows * 2 - columns]).astype(np.uint8)
+
+
+def encoded(image, kind, **options):
+    """Return the content of a file of this kind, by Pillow."""
+    content = io.BytesIO()
+    image.save(content, kind, **options)
+    return content.getvalue()
+
+
+def save_picture(path, image):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(cv2.imencode(path.suffix, image)[1].tobytes())
+
+
+def save_video(path, n_frames):
+    codec = cv2.VideoWriter.fourcc(*"MJPG")
+    video = cv2.VideoWriter(str(path), codec, 10, (64, 48))
+    for frame in range(n_frames):
+        video.write(np.full((48, 64, 3), 20 * frame, np.uint8))
+    video.release()

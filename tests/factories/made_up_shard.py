@@ -13,7 +13,6 @@ import numpy as np
 from pose_lib.extract.shard import BatchSizer, ShardImage, ShardWork, work_on_shard
 from pose_lib.keypoints import People
 from pose_lib.skeleton import COCO_18
-from pose_lib.store.batches import part_names
 from pose_lib.store.provenance import Provenance
 
 FORKING = multiprocessing.get_context("forkserver")  # quick, and of a process without threads
@@ -29,21 +28,19 @@ class MadeUpDetector:
     Attributes:
         seconds: What a picture takes.
         poison: What happens where the picture is black.
-        log: A line is added to for every picture, if set: who saw it, or how many parts there were
-            in the store to ``watch``.
+        log: A line is added to for every picture, if set: who saw it.
     """
 
     seconds: float = 0.0
     poison: int = signal.SIGABRT
     log: Path | None = None
-    watch: Path | None = None
     skeleton = COCO_18
     min_side = 1
 
     def detect(self, image):
         if self.log is not None:
             with self.log.open("a") as file:
-                file.write(f"{len(part_names(self.watch)) if self.watch else os.getpid()}\n")
+                file.write(f"{os.getpid()}\n")
         time.sleep(self.seconds)
         if not image.any():
             os.kill(os.getpid(), self.poison)

@@ -8,12 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from command_process import Place, command_place, steady_place
+from left_over import end_all, left_over
 
 from flows.local.servers import OFFLINE, QUIET, prefect_api, set_environment
 from pose_lib.datasets.sample import sample_images
 from tasks.runtime.workspace import HOME_VARIABLE, Workspace
 
 os.environ.update(OFFLINE | QUIET)  # before a test module imports Prefect, which reads it once
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have one process run all tests that may use the Prefect server, so that one is enough."""
+    for item in items:
+        if {"api", "poselift"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group("prefect"))
 
 
 @pytest.fixture(scope="session")
@@ -37,9 +47,22 @@ def api(workspace: Workspace) -> Iterator[str]:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> dict[str, str]:
-    """An environment for a `poselift` process with a working folder of its own."""
-    return {**os.environ, HOME_VARIABLE: str(tmp_path / "home"), "POSELIFT_WORKERS": "2"}
+def place(tmp_path: Path) -> Iterator[Place]:
+    """A folder for commands that start servers of their own and must leave no process behind."""
+    yield from _left_empty(command_place(tmp_path))
+
+
+@pytest.fixture
+def steady(tmp_path: Path) -> Iterator[Place]:
+    """The same with pictures, of which each takes a quarter of a second."""
+    yield from _left_empty(steady_place(tmp_path))
+
+
+def _left_empty(place: Place) -> Iterator[Place]:
+    yield place
+    left = left_over(place.environment, wait=30)
+    end_all(place.environment)
+    assert left == []
 
 
 @pytest.fixture

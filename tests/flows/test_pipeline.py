@@ -7,8 +7,6 @@ import re
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,8 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pytest
-from left_over import left_over, marked
+from command_process import Started, command_place
+from left_over import left_over
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from safetensors.numpy import load_file
@@ -57,19 +56,18 @@ width = 16
 """
 CHAMPION = "models:/pose-lifter@champion"
 
+pytestmark = pytest.mark.usefixtures("api")  # which the commands after the run use
+
 
 @dataclass(frozen=True)
 class Run:
     """A run that was interrupted while it trained, and then run again."""
 
     folder: Path
-    interrupted: int
-    last_words: str
+    interrupted: Started
     left_by_interrupted: list[str]
     interrupted_run: str
-    status: int
-    out: str
-    err: str
+    finished: Started
     left: list[str]
 
     @property
@@ -79,34 +77,24 @@ class Run:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pipeline")
-    (folder / "pictures").mkdir()
+    place = command_place(tmp_path_factory.mktemp("pipeline"))
+    (place.folder / "pictures").mkdir()
     for name in PICTURES:
-        shutil.copy(sample_images() / name, folder / "pictures")
-    (folder / "tiny.toml").write_text(CONFIG)
+        shutil.copy(sample_images() / name, place.folder / "pictures")
+    (place.folder / "tiny.toml").write_text(CONFIG)
 
-    mark = marked()
-    interrupted = _start(folder, mark)
-    _read_until(interrupted.stderr, r"training: \d+ of 100")
-    os.killpg(interrupted.pid, signal.SIGINT)  # what a terminal does on Ctrl-C
-    _, last_words = interrupted.communicate(timeout=60)
-    assert "Traceback" not in last_words
-    left_by_interrupted = left_over(mark)
-    (first_run,) = _runs(folder)
+    interrupted = _start(place)
+    interrupted.wait_for(r"training: \d+ of 100")
+    os.killpg(interrupted.process.pid, signal.SIGINT)  # what a terminal does on Ctrl-C
+    interrupted.end(seconds=60)
+    left_by_interrupted = left_over(place.environment)
+    (first_run,) = _runs(place.folder)
 
-    mark = marked()
-    finished = _start(folder, mark)
-    out, err = finished.communicate(timeout=200)
+    finished = _start(place)
+    finished.end()
+    left = left_over(place.environment)
     return Run(
-        folder,
-        interrupted.returncode,
-        last_words,
-        left_by_interrupted,
-        first_run.info.run_id,
-        finished.returncode,
-        out,
-        err,
-        left_over(mark),
+        place.folder, interrupted, left_by_interrupted, first_run.info.run_id, finished, left
     )
 
 
@@ -118,13 +106,13 @@ def registry(run, monkeypatch):
 
 
 def test_ctrl_c_while_training_ends_with_130_and_leaves_no_process(run):
-    assert run.interrupted == 130
-    assert "interrupted; run the same command again" in run.last_words
+    assert run.interrupted.process.returncode == 130
+    assert "interrupted; run the same command again" in run.interrupted.printed
     assert run.left_by_interrupted == []
 
 
 def test_the_second_run_finishes_the_same_mlflow_run_and_leaves_no_process(run):
-    assert run.status == 0, run.err
+    assert run.finished.process.returncode == 0, run.finished.printed
     (only,) = _runs(run.folder)
     assert only.info.run_id == run.interrupted_run
     assert only.info.status == "FINISHED"
@@ -132,12 +120,11 @@ def test_the_second_run_finishes_the_same_mlflow_run_and_leaves_no_process(run):
     assert list((run.folder / "home" / "checkpoints").iterdir()) == []
 
 
-def test_stdout_holds_one_json_object_and_stderr_no_traceback(run):
-    result = json.loads(run.out)
+def test_stdout_holds_one_json_object_and_stderr_no_warning(run):
+    result = json.loads(run.finished.out)
     assert result["ledger"]["counts"]["unreadable"] == 1
     assert result["trained"]["model_uri"] == "models:/pose-lifter/1"
-    assert "Traceback" not in run.err
-    assert "Warning" not in run.err
+    assert "Warning" not in run.finished.printed
 
 
 def test_the_store_and_its_exports_tell_the_same(run):
@@ -234,27 +221,9 @@ def test_the_demo_trains_on_what_is_bundled_and_draws_the_bundled_lifter_beside(
     assert [Path(path).is_file() for path in config.train_on] == [True]
 
 
-def _start(folder, mark):
-    environment = {**os.environ, **mark, HOME_VARIABLE: str(folder / "home")}
-    for name in ("PREFECT_API_URL", "PREFECT_HOME", "MLFLOW_TRACKING_URI"):
-        environment.pop(name, None)
-    command = "run pictures --out out --config tiny.toml --workers 2 --json --train-on"
-    return subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", *command.split(), str(sample_poses())],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def _read_until(stream, pattern):
-    for line in stream:
-        if re.search(pattern, line):
-            return
-    pytest.fail(f"the run ended before it printed {pattern!r}")
+def _start(place):
+    command = "run pictures --out out --config tiny.toml --json --train-on"
+    return place.poselift(command, sample_poses())
 
 
 def _tracking(folder):

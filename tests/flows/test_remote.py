@@ -1,16 +1,14 @@
 """Images, store and results on a real S3 server, with workers killed and the server gone."""
 
-import contextlib
 import json
 import os
-import signal
 import threading
 import time
 
 import cv2
 import numpy as np
 import pytest
-from distributed import Client
+from killed_workers import killing
 from prefect_dask import DaskTaskRunner
 from s3_server import SECRET, Outage, s3_server
 
@@ -77,9 +75,9 @@ def test_the_whole_way_goes_from_bucket_to_bucket(extract, undisturbed, poselift
     drawn = cv2.imdecode(np.frombuffer((overlays / "day 1/coffee.jpg").read_bytes(), np.uint8), 1)
     assert drawn.shape == cv2.imread(str(sample_images() / "coffee.jpg")).shape
 
-    parts = _parts(store)
+    before = _batches(store)
     extract(PHOTOS, store, CONFIG, overlays=overlays)  # again
-    assert _parts(store) == parts
+    assert _batches(store) == before
     told = json.loads(poselift("status", store, "--json").out)
     assert (told["images"], told["ok"], told["unreadable"]) == (5, 3, 1)
     assert poselift("export", store, "--to", "openpose", "--out", "s3://bucket/json").status == 0
@@ -91,10 +89,12 @@ def test_the_whole_way_goes_from_bucket_to_bucket(extract, undisturbed, poselift
     }
 
 
-@pytest.mark.parametrize("doing", ["extract_image", "finish_part"])
+@pytest.mark.parametrize(
+    "doing", [pytest.param("extract_image", marks=pytest.mark.every_fault), "write_batch"]
+)
 def test_a_worker_killed_at_any_step_loses_nothing(extract, cluster, undisturbed, doing):
     store = location(f"s3://bucket/killed-{doing}.zarr")
-    with _killing(cluster, doing) as victims:
+    with killing(cluster, doing) as victims:
         extract(PHOTOS, store, CONFIG)
     assert victims, f"no worker was caught in {doing}"
     _assert_same(read_keypoints(store), undisturbed)
@@ -143,32 +143,8 @@ def test_wrong_keys_are_one_clear_line_that_does_not_tell_them(server, poselift,
     assert SECRET not in ended.err
 
 
-@contextlib.contextmanager
-def _killing(cluster, doing):
-    """Kill, with -9, the first worker inside the block that is seen in that function."""
-    pids = {worker.worker_address: worker.pid for worker in cluster.workers.values()}
-    over, victims = threading.Event(), []
-
-    def watch(client):
-        while not victims and not over.wait(0.005):
-            for address, stacks in client.call_stack(keys=None).items():
-                if any(doing in frame for stack in stacks.values() for frame in stack):
-                    os.kill(pids[address], signal.SIGKILL)
-                    victims.append(pids[address])
-                    return
-
-    with Client(cluster, set_as_default=False) as client:
-        watcher = threading.Thread(target=watch, args=(client,))
-        watcher.start()
-        try:
-            yield victims
-        finally:
-            over.set()
-            watcher.join()
-
-
 def _take_away(server, store):
-    """Cut the server off for six seconds as soon as the first part of a store is begun."""
+    """Cut the server off for six seconds as soon as the first batch of a store is begun."""
     while not any(name.startswith("shards/") for name in files_under(store)):
         time.sleep(0.05)
     server.begin()
@@ -176,7 +152,7 @@ def _take_away(server, store):
     server.end()
 
 
-def _parts(store):
+def _batches(store):
     return {name for name in files_under(store) if name.startswith("shards/")}
 
 

@@ -1,19 +1,14 @@
 """`poselift train` as its users stop it, by Ctrl-C, SIGTERM or kill -9, and then run it again."""
 
 import json
-import os
-import re
 import signal
-import subprocess
-import sys
 
 import pytest
-from left_over import left_over, marked
+from left_over import left_over
 from mlflow import MlflowClient
 
 from pose_lib.datasets.sample import sample_poses
 from pose_lib.lifting.files.checkpoint import CHECKPOINT, read_checkpoint
-from tasks.runtime.workspace import HOME_VARIABLE
 
 CONFIG = """
 [train.gan]
@@ -30,86 +25,62 @@ steps = 20
 batch = 16
 width = 16
 """
+CONDITIONING_PERCENTILE = {
+    signal.SIGINT: "run the same command again to go on",
+    signal.SIGTERM: "the same command goes on from there",
+}
 
 
-@pytest.fixture
-def folder(tmp_path):
-    (tmp_path / "small.toml").write_text(CONFIG)
-    return tmp_path
+@pytest.mark.parametrize(
+    "signals",
+    [
+        [signal.SIGINT],
+        pytest.param(
+            [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], marks=pytest.mark.every_fault
+        ),
+    ],
+)
+def test_however_a_training_is_stopped_the_same_command_goes_on_and_then_trains_no_more(
+    api, place, signals
+):
+    place.environment["PREFECT_API_URL"] = api
+    (place.folder / "small.toml").write_text(CONFIG)
+    step = 0
+    for number in signals:
+        run = _train(place)
+        run.wait_for("training: [1-9]")
+        status = run.end(number)
+        assert left_over(place.environment) == []
+        if number == signal.SIGKILL:
+            assert status == -signal.SIGKILL
+            continue
+        assert status == 130
+        assert CONDITIONING_PERCENTILE[number] in run.printed
+        (saved,) = (place.folder / "home" / "checkpoints").glob(f"*/{CHECKPOINT}")
+        before, step = step, read_checkpoint(saved).values["stage_step"]
+        assert step > before
+        assert _runs(place) == {"train lifter": "KILLED", "gan 1": "KILLED"}
+
+    finished = _train(place)
+    assert finished.end() == 0, finished.printed
+    result = json.loads(finished.out)
+    assert result["resumed_at"] >= step
+    assert result["model_uri"] == "models:/pose-lifter/1"
+    assert set(_runs(place).values()) == {"FINISHED"}
+
+    again = _train(place)
+    assert again.end() == 0, again.printed
+    assert "poselift train --again" in again.printed
+    for key in ("model_uri", "losses"):
+        assert json.loads(again.out)[key] == result[key]
 
 
-def test_however_a_training_is_stopped_the_same_command_goes_on_and_then_trains_no_more(folder):
-    stopped = _stop(folder, signal.SIGINT, at="training: [1-9]")
-    assert stopped.status == 130
-    assert "run the same command again to go on" in stopped.err
-    (saved,) = (folder / "home" / "checkpoints").glob(f"*/{CHECKPOINT}")
-    step = read_checkpoint(saved).values["stage_step"]
-    assert step > 0
-    assert _runs(folder) == {"train lifter": "KILLED", "gan 1": "KILLED"}
-
-    terminated = _stop(folder, signal.SIGTERM, at="training: [1-9]")
-    assert terminated.status == 130
-    assert "the same command goes on from there" in terminated.err
-    assert read_checkpoint(saved).values["stage_step"] > step
-    assert _runs(folder) == {"train lifter": "KILLED", "gan 1": "KILLED"}
-
-    assert _stop(folder, signal.SIGKILL, at="training: [1-9]").status == -signal.SIGKILL
-    finished = json.loads(_finish(folder).out)
-    assert finished["resumed_at"] > step
-    assert finished["model_uri"] == "models:/pose-lifter/1"
-    assert set(_runs(folder).values()) == {"FINISHED"}
-
-    again = _finish(folder)
-    assert "poselift train --again" in again.err
-    assert json.loads(again.out)["model_uri"] == "models:/pose-lifter/1"
-    assert json.loads(again.out)["losses"] == finished["losses"]
+def _train(place):
+    return place.poselift("train --config small.toml --json", sample_poses())
 
 
-class _Ended:
-    def __init__(self, process, err):
-        self.out, rest = process.communicate(timeout=300)
-        self.status, self.err = process.returncode, err + rest
-        assert "Traceback" not in self.err
-
-
-def _stop(folder, number, *, at):
-    """Start the training, stop it where it prints what is given; nothing of it must be left."""
-    mark = marked()
-    process = _start(folder, mark)
-    said = []
-    for line in process.stderr:
-        said.append(line)
-        if re.search(at, line):
-            break
-    process.send_signal(number)
-    ended = _Ended(process, "".join(said))
-    assert left_over(mark) == []
-    return ended
-
-
-def _finish(folder):
-    ended = _Ended(_start(folder, {}), "")
-    assert ended.status == 0, ended.err
-    return ended
-
-
-def _start(folder, mark):
-    environment = {**os.environ, **mark, HOME_VARIABLE: str(folder / "home")}
-    for name in ("PREFECT_API_URL", "PREFECT_HOME", "MLFLOW_TRACKING_URI"):
-        environment.pop(name, None)
-    command = ["train", str(sample_poses()), "--config", "small.toml", "--json"]
-    return subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", *command],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def _runs(folder):
-    client = MlflowClient(f"sqlite:///{folder / 'home' / 'mlflow.db'}")
+def _runs(place):
+    client = MlflowClient(f"sqlite:///{place.folder / 'home' / 'mlflow.db'}")
     experiments = [client.get_experiment_by_name(f"pose-lifting{end}") for end in ("", "-stages")]
     runs = client.search_runs([experiment.experiment_id for experiment in experiments])
     return {run.info.run_name: run.info.status for run in runs}

@@ -10,10 +10,10 @@ import tasks.extract
 from pose_lib.datasets.sample import sample_images
 from pose_lib.extract_config import ExtractConfig
 from pose_lib.openpose.config import OpenPoseConfig
-from pose_lib.openpose.gpu_detector import BatchConfig, BatchDetector
-from pose_lib.openpose.gpu_network import CpuNetwork
+from pose_lib.openpose.gpu.detector import BatchConfig, BatchDetector
+from pose_lib.openpose.gpu.network import CpuNetwork
 from pose_lib.openpose.models import MOBILENET_THIN
-from pose_lib.openpose.weights import bundled_weights, load_network
+from pose_lib.openpose.weights.weight_files import bundled_weights, load_network
 from pose_lib.store import read_keypoints
 from tasks.extract import extract_shard, plan_missing_shards, publish_store, scan_images
 from tasks.runtime.payload import CompressedShard

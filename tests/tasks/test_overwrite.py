@@ -6,7 +6,7 @@ from pose_lib.errors import InputError
 from pose_lib.extract_config import ExtractConfig
 from pose_lib.openpose.config import OpenPoseConfig
 from pose_lib.store import read_keypoints
-from pose_lib.store.batches import part_names
+from pose_lib.store.batches import batch_names
 from tasks.extract import extract_shard, plan_missing_shards, scan_images
 from tasks.runtime.payload import CompressedShard
 
@@ -25,7 +25,7 @@ def test_a_store_is_not_overwritten_by_an_extraction_that_cannot_begin(
 def test_overwriting_that_was_interrupted_goes_on_where_it_was(
     workspace, annotated_store, tmp_path
 ):
-    before = part_names(annotated_store)
+    before = batch_names(annotated_store)
     config = ExtractConfig(openpose=OpenPoseConfig(input_height=176))
     survey = scan_images.fn(str(tmp_path / "images"), config)
 
@@ -33,6 +33,6 @@ def test_overwriting_that_was_interrupted_goes_on_where_it_was(
         return plan_missing_shards.fn(survey, annotated_store, config, 1, overwrite=True)
 
     (shard,) = plan()
-    assert not set(before) & set(part_names(annotated_store))
+    assert not set(before) & set(batch_names(annotated_store))
     extract_shard.fn(CompressedShard(shard), survey.source, annotated_store, config)
     assert plan() == []

@@ -32,6 +32,23 @@ CONFIG = TrainConfig(
     use_gpu=False,
 )
 N_KILLS = 20
+PLACES = [
+    (training_run, "save_checkpoint", 20, True),
+    (MlflowClient, "create_model_version", 1, True),
+]
+FURTHER_PLACES = [
+    (training_run, "save_checkpoint", 10, False),  # the last step of a stage
+    (training_run, "save_checkpoint", 30, True),
+    (Path, "replace", 10, False),  # within the writing of a checkpoint, or of what was sent
+    (Path, "replace", 11, False),
+    (os, "write", 12, False),
+    (MlflowClient, "create_run", 1, True),
+    (MlflowClient, "log_batch", 5, True),
+    (Model, "log", 1, True),
+    (MlflowClient, "set_registered_model_alias", 1, True),
+    (train, "clear", 1, False),
+    (Path, "unlink", 2, False),
+]
 
 
 @pytest.fixture(scope="module")
@@ -83,19 +100,8 @@ def test_killed_at_random_again_and_again_it_is_the_same_training(home, undistur
 @pytest.mark.parametrize(
     ("owner", "name", "nth", "after"),
     [
-        (training_run, "save_checkpoint", 10, False),  # the last step of a stage
-        (training_run, "save_checkpoint", 20, True),
-        (training_run, "save_checkpoint", 30, True),
-        (Path, "replace", 10, False),  # within the writing of a checkpoint, or of what was sent
-        (Path, "replace", 11, False),
-        (os, "write", 12, False),
-        (MlflowClient, "create_run", 1, True),
-        (MlflowClient, "log_batch", 5, True),
-        (Model, "log", 1, True),
-        (MlflowClient, "create_model_version", 1, True),
-        (MlflowClient, "set_registered_model_alias", 1, True),
-        (train, "clear", 1, False),
-        (Path, "unlink", 2, False),
+        *PLACES,
+        *(pytest.param(*place, marks=pytest.mark.every_fault) for place in FURTHER_PLACES),
     ],
 )
 def test_killed_at_a_place_of_our_choice_it_is_the_same_training(
@@ -107,7 +113,9 @@ def test_killed_at_a_place_of_our_choice_it_is_the_same_training(
     _same(home, undisturbed)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.every_fault)]
+)
 def test_an_interruption_saves_its_step_and_the_run_is_killed_until_it_goes_on(
     home, undisturbed, number
 ):
@@ -145,6 +153,7 @@ def test_a_damaged_checkpoint_costs_only_the_way_from_the_one_before(
     _same(home, undisturbed)
 
 
+@pytest.mark.every_fault
 def test_where_all_checkpoints_are_damaged_it_begins_anew_in_the_same_run(
     workspace, home, undisturbed
 ):
@@ -179,6 +188,7 @@ def test_a_full_disk_is_one_line_and_the_training_goes_on(
     _same(home, undisturbed)
 
 
+@pytest.mark.every_fault
 def test_what_cannot_be_stored_at_the_end_is_stored_by_the_next_run(
     workspace, home, undisturbed, monkeypatch
 ):
@@ -233,6 +243,7 @@ def test_mlflow_may_go_away_and_come_back_while_training(server, undisturbed):
     _same(server.home, undisturbed, server.url)
 
 
+@pytest.mark.every_fault
 def test_if_mlflow_never_comes_back_the_next_run_sends_the_rest_and_trains_nothing(
     server, undisturbed, monkeypatch
 ):

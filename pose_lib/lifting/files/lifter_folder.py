@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterator, Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -20,18 +19,21 @@ from torch import nn
 
 from pose_lib.errors import InputError
 from pose_lib.files.atomic_write import write_atomic
-from pose_lib.files.parsing import read_json, validation_errors
+from pose_lib.files.parsing import validation_errors
 from pose_lib.lifting.bone_length_table import as_plain, from_plain
+from pose_lib.lifting.files.lifter_description import (
+    BUNDLED,
+    DESCRIPTION,
+    REGISTRY_PREFIXES,
+    SCHEMA,
+    WEIGHTS,
+    read_lifter_files,
+)
 from pose_lib.lifting.lifter import Lifter
 from pose_lib.lifting.lifter_input import CONDITIONED_KINDS
 from pose_lib.lifting.networks import Regressor
 from pose_lib.lifting.training.tensor_state import Tensors, packed
 from pose_lib.skeleton import BODY_15
-
-SCHEMA = "poselift-lifter/2"
-WEIGHTS, DESCRIPTION = "lifter.safetensors", "lifter.json"
-
-_MAX_DESCRIPTION_BYTES = 1 << 22  # of some kB, more where the origin is long
 
 
 def save_lifter(lifter: Lifter, folder: Path, *, half: bool = False) -> None:
@@ -61,19 +63,21 @@ def save_lifter(lifter: Lifter, folder: Path, *, half: bool = False) -> None:
     write_atomic(folder / DESCRIPTION, json.dumps(description, indent=2).encode())
 
 
-def load_lifter(folder: Path) -> Lifter:
-    """Read a lifter.
+def load_lifter(model: str | Path = BUNDLED) -> Lifter:
+    """Load a lifter: the bundled one by default, else the one in a folder.
 
     Raises:
         InputError: If the folder holds none, or a damaged one.
     """
-    description = _read_description(folder)
-    content = _read_bytes(folder / WEIGHTS, "lifter")
-    if hashlib.sha256(content).hexdigest() != description.get("sha256"):
+    if model == BUNDLED:
+        return bundled_lifter()
+    if str(model).startswith(REGISTRY_PREFIXES):
         raise InputError(
-            f"{folder / WEIGHTS} is damaged: its hash is not that in {DESCRIPTION}; "
-            "copy the folder again"
+            f"{model} names a lifter of an MLflow registry, of which pose_lib knows nothing; load "
+            f"it with tasks.mlflow_tracking.registry.fetch_lifter({str(model)!r})"
         )
+    folder = Path(model)
+    description, content = read_lifter_files(folder)
     with validation_errors(folder, "a lifter that this version knows"), _reading_tensors():
         regressor = _regressor(content, description["width"])
         by_kind = description["proportions"]
@@ -116,26 +120,3 @@ def _regressor(content: bytes, width: int) -> Regressor:
     regressor = Regressor(weights["table"], width, torch.Generator())
     regressor.load_state_dict(weights)
     return regressor.requires_grad_(False)
-
-
-def _read_description(folder: Path) -> dict[str, Any]:
-    path = folder / DESCRIPTION
-    description = read_json(
-        path, "lifter", max_bytes=_MAX_DESCRIPTION_BYTES, remedy="copy the folder again"
-    )
-    if not isinstance(description, dict) or description.get("schema") != SCHEMA:
-        raise InputError(
-            f"{path} describes no lifter of schema {SCHEMA}; one of another version of this "
-            "package must be trained again"
-        )
-    return description
-
-
-def _read_bytes(path: Path, what: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or error
-        raise InputError(
-            f"cannot read the {what} in {path.parent}: {path.name}: {reason}"
-        ) from error

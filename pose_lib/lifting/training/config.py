@@ -283,8 +283,8 @@ class TrainConfig:
     """
 
     RENAMED: ClassVar[Mapping[str, str]] = {
-        "refine": "distill",
-        "health": "diagnostics",
+        "distill": "distill",
+        "diagnostics": "diagnostics",
     }
 
     seed: int = 0

@@ -26,7 +26,7 @@ from tasks.runtime.progress import lines_to
 CLUSTERS = Path(__file__).parents[3] / "deployments" / "clusters"
 
 
-def test_workers_are_single_threaded_and_keep_their_memory(monkeypatch):
+def test_workers_are_single_threaded_keep_their_memory_and_listen_on_loopback(monkeypatch):
     monkeypatch.setenv("POSELIFT_WORKERS", "1")
     for name in KEEP_MEMORY:  # Dask leaves the settings of any cluster before behind
         monkeypatch.delenv(name, raising=False)
@@ -34,6 +34,21 @@ def test_workers_are_single_threaded_and_keep_their_memory(monkeypatch):
         environment = client.submit(lambda: dict(os.environ)).result()
         assert {name: environment.get(name) for name in KEEP_MEMORY} == KEEP_MEMORY
         assert list(client.nthreads().values()) == [1]
+        scheduler, pages = cluster.scheduler_address, cluster.dashboard_link
+        for address in (scheduler, pages, *cluster.scheduler.workers):
+            assert "//127.0.0.1:" in address
+
+
+def test_a_scheduler_that_is_named_is_used(monkeypatch):
+    monkeypatch.setenv("POSELIFT_WORKERS", "1")
+    with local_cluster() as elsewhere:
+        for variable in (CLUSTER_VARIABLE, "POSELIFT_DASK_ADDRESS"):
+            with monkeypatch.context() as patch:
+                patch.setenv(variable, elsewhere.scheduler_address)
+                assert worker_count() == 1
+                with dask_runner() as runner:
+                    assert runner.client.scheduler.address == elsewhere.scheduler_address
+            assert elsewhere.status.name == "running"
 
 
 def test_a_worker_that_outgrows_its_share_is_replaced_and_its_work_done_again(
@@ -56,25 +71,6 @@ def _grow_once(mark):
     memory[::4096] = b"1" * len(memory[::4096])  # else it is never really taken
     time.sleep(60)
     return None
-
-
-def test_everything_listens_on_loopback(monkeypatch):
-    monkeypatch.setenv("POSELIFT_WORKERS", "1")
-    with local_cluster() as cluster:
-        assert "//127.0.0.1:" in cluster.scheduler_address
-        assert "//127.0.0.1:" in cluster.dashboard_link
-        assert all("//127.0.0.1:" in address for address in cluster.scheduler.workers)
-
-
-@pytest.mark.parametrize("variable", [CLUSTER_VARIABLE, "POSELIFT_DASK_ADDRESS"])
-def test_a_scheduler_that_is_named_is_used(monkeypatch, variable):
-    monkeypatch.setenv("POSELIFT_WORKERS", "1")
-    with local_cluster() as elsewhere:
-        monkeypatch.setenv(variable, elsewhere.scheduler_address)
-        assert worker_count() == 1
-        with dask_runner() as runner:
-            assert runner.client.scheduler.address == elsewhere.scheduler_address
-        assert elsewhere.status.name == "running"
 
 
 def test_a_scheduler_that_does_not_answer_is_one_clear_line(monkeypatch):
@@ -147,6 +143,13 @@ def test_workers_started_ahead_are_those_of_the_next_flow(monkeypatch):
             loaded = client.submit(lambda: "tasks.extract" in sys.modules).result()
         assert loaded, worker
         assert not left_over_workers()
+
+
+def test_workers_that_wait_for_a_flow_are_not_started_twice(monkeypatch):
+    monkeypatch.setenv("POSELIFT_WORKERS", "1")
+    with workers_ahead(), workers_ahead():
+        assert len(flows.cluster.runner._ahead) == 1
+    assert not left_over_workers()
 
 
 def test_workers_started_ahead_that_no_flow_wants_end_with_the_block(monkeypatch):

@@ -79,7 +79,7 @@ def test_people_read_a_short_table_and_why_trainings_were_stopped(api, poselift,
     outcome = poselift("sweep", sweep_file, sample_poses(), "--seeds", "0")
     assert "no flexion loss" in outcome.out
     assert max(map(len, outcome.out.splitlines())) < 90
-    assert "sick, seed 0: stopped in gan 1 at step 4 of 6" in outcome.err
+    assert "diverged, seed 0: stopped in gan 1 at step 4 of 6" in outcome.err
 
 
 def _runs(workspace, name):

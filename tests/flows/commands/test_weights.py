@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 from flows.commands import weights as cli_weights
 from flows.commands.weights import weights_app
 from pose_lib.errors import InputError
-from pose_lib.openpose import add_weights as adding
-from pose_lib.openpose import model_list
 from pose_lib.openpose.models import CMU_BODY_25, MODELS, PublishedFile
-from pose_lib.openpose.weights import file_hash
+from pose_lib.openpose.weights import add_weights as adding
+from pose_lib.openpose.weights import model_list
+from pose_lib.openpose.weights.weight_files import file_hash
 from tools.caffe_layers import LayerList, random_blobs, write_caffemodel
 
 # The weights are tested in tests/pose_lib/openpose; here a network of one layer stands for all.

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from mpii_mat import image_of, person_of, points_of, save_release, structs
 
-from pose_lib.datasets.mpii import read_mpii_release
 from pose_lib.datasets.mpii_audit import (
     NO_HEAD,
     NO_PLACE,
@@ -15,6 +14,7 @@ from pose_lib.datasets.mpii_audit import (
     audit_mpii,
     write_audit,
 )
+from pose_lib.datasets.mpii_release import read_mpii_release
 from pose_lib.images.find import find_images
 from pose_lib.images.source import image_sizes
 

@@ -71,22 +71,3 @@ def test_a_wrong_file_is_refused_in_one_line(tmp_path, changes, message):
         read_pose_truth(written(tmp_path, **changes))
     assert "\n" not in str(refusal.value)
     assert "truth.npz" in str(refusal.value)
-
-
-@pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04 torn"])
-def test_a_file_that_is_no_npz_is_refused(tmp_path, content):
-    path = tmp_path / "truth.npz"
-    path.write_bytes(content)
-    with pytest.raises(InputError, match="cannot read"):
-        read_pose_truth(path)
-
-
-def test_an_npy_file_is_refused(tmp_path):
-    np.save(tmp_path / "truth.npy", arrays()["joints3d_cam"])
-    with pytest.raises(InputError, match=r"cannot read the 3D truth file"):
-        read_pose_truth(tmp_path / "truth.npy")
-
-
-def test_a_file_that_does_not_exist_is_refused(tmp_path):
-    with pytest.raises(InputError, match="cannot read"):
-        read_pose_truth(tmp_path / "none.npz")

@@ -143,12 +143,6 @@ def test_wrong_annotations_are_refused_in_one_line(tmp_path, changes, message):
     assert "annot_data.mat" in str(refusal.value)
 
 
-def test_a_file_that_is_no_hdf5_is_refused(tmp_path):
-    (write_mpi_3dhp(tmp_path) / "TS1/annot_data.mat").write_bytes(b"MATLAB 5.0")
-    with pytest.raises(InputError, match="cannot read the HDF5 file"):
-        read_mpi_3dhp_truth(tmp_path)
-
-
 def test_without_h5py_the_way_to_get_it_is_told(tmp_path, monkeypatch):
     write_mpi_3dhp(tmp_path)
     monkeypatch.setitem(sys.modules, "h5py", None)

@@ -66,7 +66,7 @@ def test_a_person_not_found_is_wrong_in_every_joint(truth):
     figures = report.figures()
     assert (figures["found"], figures["pckh50"]) == (2, pytest.approx(2 / 3))
     assert [joint.pckh50 for joint in report.per_joint] == pytest.approx([2 / 3] * 16)
-    assert [verdict.filename for verdict in report.worst(12)] == ["b.jpg", "a.jpg"]
+    assert [match.filename for match in report.worst(12)] == ["b.jpg", "a.jpg"]
 
 
 def test_a_joint_not_found_is_wrong(truth):
@@ -152,5 +152,5 @@ def test_a_joint_without_a_sigma_is_refused_where_similarity_is_asked_for():
 def test_an_image_without_counted_people_has_no_score(truth):
     nobody = annotations(truth.keypoints[:2], [0, 0], head_size=np.full(2, HEAD))
     report = score_keypoints(store(truth.keypoints, truth.image), nobody)
-    assert [verdict.filename for verdict in report.worst(12)] == ["a.jpg"]
+    assert [match.filename for match in report.worst(12)] == ["a.jpg"]
     assert report.figures()["false_positives"] == 1

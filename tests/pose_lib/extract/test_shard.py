@@ -23,23 +23,25 @@ from pose_lib.files.locations import UnreachableError
 from pose_lib.keypoints import ImageStatus
 from pose_lib.store import finished, open_store, publish, read_keypoints, read_ledger, remake_store
 from pose_lib.store.batches import (
-    begin_part,
+    batch_names,
+    begin_batch,
     begun_digests,
-    part_names,
-    read_part,
+    read_batch,
     shard_key,
 )
 
 NAMES = tuple(f"{number:02}.jpg" for number in range(18))
+KEY = shard_key([f"digest-{name}" for name in NAMES])
 N_STORES = 6
 
 
-def test_a_shard_ends_as_one_part_with_every_image_once(store):
+def test_every_image_of_a_shard_is_in_one_of_its_batches_once(store):
     work_on(store, NAMES)
-    (part,) = part_names(store)
-    assert read_part(store, part).keypoints.filename == NAMES
+    names = [name for batch in batch_names(store) for name in _batch(store, batch).filename]
+    assert sorted(names) == sorted(NAMES)
     assert_right(store, NAMES)
     assert set(read_ledger(store).attempts.tolist()) == {1}
+    assert not list((store / "shards" / "begun").iterdir())
 
 
 @pytest.mark.parametrize("batch_length", [1, 5, 18, 100])
@@ -49,10 +51,9 @@ def test_how_long_batches_are_does_not_matter(store, batch_length):
 
 
 @pytest.mark.parametrize(("seconds", "batches"), [(0.0, 18), (60.0, 3)])  # of 1, 4 and 13 images
-def test_batches_that_take_less_time_than_they_should_grow(store, tmp_path, seconds, batches):
-    log = tmp_path / "log"
-    work_on(store, NAMES, batch_length=1, batch_seconds=seconds, watch=store, log=log)
-    assert int(log.read_text().splitlines()[-1]) == batches
+def test_batches_that_take_less_time_than_they_should_grow(store, seconds, batches):
+    work_on(store, NAMES, batch_length=1, batch_seconds=seconds)
+    assert len(batch_names(store)) == batches
     assert_right(store, NAMES)
 
 
@@ -67,31 +68,30 @@ def test_batches_become_as_long_as_fits_their_time():
 
 def test_a_shard_that_is_done_is_not_worked_on_again(store, tmp_path):
     work_on(store, NAMES)
-    parts = part_names(store)
+    before = batch_names(store)
     work_on(store, NAMES, log=tmp_path / "log")
     assert not (tmp_path / "log").exists()
-    assert part_names(store) == parts
+    assert batch_names(store) == before
 
 
-def test_who_works_on_for_a_run_that_ended_leaves_nothing_in_a_store_of_other_settings(store):
-    refused = []
-
-    def straggle():
-        with pytest.raises(InputError, match="there and 'made up' here") as found:
-            work_on(store, NAMES, seconds=0.1)
-        refused.append(found)
-
-    straggler = threading.Thread(target=straggle)
+def test_who_works_on_for_a_run_that_ended_leaves_no_result_in_a_store_of_other_settings(store):
+    straggler = threading.Thread(target=work_on, args=(store, NAMES), kwargs={"seconds": 0.1})
     straggler.start()
-    time.sleep(0.5)
-    remake_store(store, replace(PROVENANCE, weights="other"))
+    while not batch_names(store):
+        time.sleep(0.01)
+    other = replace(PROVENANCE, weights="other")
+    remake_store(store, other)
     straggler.join()
-    assert refused
+    assert batch_names(store)
     assert len(finished(store)) == 0
+    with pytest.raises(InputError, match="there and 'made up' here"):
+        work_on(store, NAMES)
+    publish(store, [], {})
+    assert batch_names(store) == []
 
 
 def test_a_storage_that_is_away_while_images_are_done_alone_is_no_fault_of_theirs(store):
-    begin_part(store, shard_key([f"digest-{name}" for name in NAMES]), [f"digest-{NAMES[0]}"])
+    begin_batch(store, KEY, [f"digest-{NAMES[0]}"])
     with pytest.raises(UnreachableError, match="away"):
         work_on(store, NAMES, read=_away)
     assert len(finished(store)) == 0
@@ -107,10 +107,11 @@ def test_killed_at_any_moment_nothing_is_lost_doubled_or_torn(tmp_path):
         open_store(store, PROVENANCE)
         for longest in (0.4, 1.5):
             kill_at_work(store, NAMES, after_seconds=rng.uniform(0, longest), seconds=0.01)
-            assert_parts_are_whole(store)
+            assert_batches_are_whole(store)
         work_on(store, NAMES)
         assert_right(store, NAMES)
-        assert len(part_names(store)) == 1
+        names = [name for batch in batch_names(store) for name in _batch(store, batch).filename]
+        assert sorted(names) == sorted(NAMES)
 
 
 def test_a_worker_that_dies_costs_one_batch_at_most(store, tmp_path):
@@ -154,7 +155,7 @@ def test_who_fails_and_lives_suspects_no_image(store):
 
     with pytest.raises(KeyboardInterrupt):
         work_on(store, NAMES, read=interrupted)
-    assert not begun_digests(store, part_names(store))
+    assert not begun_digests(store, KEY)
     work_on(store, NAMES)
     assert_right(store, NAMES)
 
@@ -169,7 +170,7 @@ def test_two_at_work_on_one_shard_do_no_harm(store):
         time.sleep(0.05)
     for worker in workers:
         worker.join()
-    assert_parts_are_whole(store)
+    assert_batches_are_whole(store)
     assert_right(store, NAMES)
 
 
@@ -189,11 +190,15 @@ def store(tmp_path):
     return path
 
 
-def assert_parts_are_whole(store):
-    for name in finished(store).parts:
-        part = read_part(store, name).keypoints
-        assert set(part.filename) <= set(NAMES)
-        assert_found_in_all(part, part.filename)
+def assert_batches_are_whole(store):
+    for name in batch_names(store):
+        batch = _batch(store, name)
+        assert set(batch.filename) <= set(NAMES)
+        assert_found_in_all(batch, batch.filename)
+
+
+def _batch(store, name):
+    return read_batch(store, name, PROVENANCE).keypoints
 
 
 def assert_right(store, names):

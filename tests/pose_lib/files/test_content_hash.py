@@ -37,6 +37,6 @@ def test_a_large_file_is_hashed_without_being_held_in_memory(tmp_path):
 def test_a_file_too_large_at_first_is_known_by_its_content_under_a_higher_limit(tmp_path):
     (tmp_path / "a.bmp").write_bytes(bytes(16_000_100))
     small, large = (ImageSource(tmp_path, ("a.bmp",), max_pixels=n) for n in (1, 1000))
-    stamps = {"a.bmp": "unchanged"}
+    fingerprints = {"a.bmp": "unchanged"}
     known = {"a.bmp": ("unchanged", small.digest("a.bmp"))}
-    assert large.digests(stamps, known) == {"a.bmp": content_digest(bytes(16_000_100))}
+    assert large.digests(fingerprints, known) == {"a.bmp": content_digest(bytes(16_000_100))}

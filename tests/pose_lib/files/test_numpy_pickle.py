@@ -9,8 +9,13 @@ import pytest
 
 from pose_lib.errors import InputError
 from pose_lib.files import npz
-from pose_lib.files.inert_pickle import NotPlainData, described
-from pose_lib.files.numpy_pickle import float_array, items, read_pickled_dict
+from pose_lib.files.numpy_pickle import (
+    NotPlainData,
+    float_array,
+    items,
+    load_plain,
+    read_pickled_dict,
+)
 
 ROWS = np.arange(24, dtype=np.float32).reshape(2, 4, 3)
 CONTENT = {
@@ -126,6 +131,8 @@ def test_what_is_not_plain_data_is_refused(tmp_path, content):
         b"\x80\x02Pid\n.",  # PERSID
         b"\x80\x05\x97.",  # NEXT_BUFFER
         b"\x80\x02cnumpy\ndtype\n}X\x01\x00\x00\x00aK\x01sb.",  # BUILD of a name
+        b"\x80\x02c_codecs\nencode\nN}X\x01\x00\x00\x00aK\x01s\x86b.",  # attributes of a name
+        b"\x80\x02cnumpy\nndarray\n)\x81.",  # an array without content
         b"\x80\x02]]K\x01R.",  # a list called
         b"\x80\x02h\x05.",  # a memo that is not there
         b"\x80\x02u.",  # items without a mark
@@ -141,7 +148,7 @@ def test_what_is_not_plain_data_is_refused(tmp_path, content):
 )
 def test_instructions_beyond_plain_data_and_torn_ones_are_refused(pickled):
     with pytest.raises(NotPlainData):
-        described(pickled, understood={"numpy.dtype"})
+        load_plain(pickled)
 
 
 @pytest.mark.parametrize(
@@ -182,13 +189,8 @@ def test_a_member_of_unreasonable_size_is_not_begun(tmp_path, monkeypatch):
         read_pickled_dict(written(tmp_path, CONTENT), "content")
 
 
-def test_a_list_that_holds_itself_is_refused(tmp_path):
+def test_a_list_that_holds_itself_is_read_once(tmp_path):
     endless = []
     endless.append(endless)
-    with pytest.raises(InputError, match="repeats its parts"):
-        read_pickled_dict(written(tmp_path, {"a": endless}), "content")
-
-
-def test_an_array_that_is_named_ten_thousand_times_is_refused(tmp_path):
-    with pytest.raises(InputError, match="repeats its parts"):
-        read_pickled_dict(written(tmp_path, {"a": [ROWS.repeat(100, 0)] * 10_000}), "content")
+    read = read_pickled_dict(written(tmp_path, {"a": endless}), "content")
+    assert items(read["a"])[0] is read["a"]

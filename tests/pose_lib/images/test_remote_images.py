@@ -5,6 +5,7 @@ import uuid
 import cv2
 import numpy as np
 import pytest
+from made_pictures import save_video
 
 from pose_lib.errors import InputError
 from pose_lib.files.atomic_write import write_all_inside, write_atomic, write_inside
@@ -78,22 +79,22 @@ def test_keys_that_no_file_could_have_are_refused(folder, key):
         find_images(str(folder))
 
 
-def test_only_files_whose_stamp_changed_are_read_again(folder, monkeypatch):
+def test_only_files_whose_fingerprint_changed_are_read_again(folder, monkeypatch):
     fill(folder, "a.png", "b.png")
     source = find_images(str(folder))
-    stamps = source.stamps()
-    known = {name: (stamps[name], f"hash of {name}") for name in source.names}
-    assert source.digests(stamps, known) == {n: f"hash of {n}" for n in source.names}
+    fingerprints = source.fingerprints()
+    known = {name: (fingerprints[name], f"hash of {name}") for name in source.names}
+    assert source.digests(fingerprints, known) == {n: f"hash of {n}" for n in source.names}
     (folder / "b.png").fs.pipe_file((folder / "b.png").path, picture(10))
     again = find_images(str(folder))
-    digests = again.digests(again.stamps(), known)
+    digests = again.digests(again.fingerprints(), known)
     assert digests["a.png"] == "hash of a.png"
     assert digests["b.png"] == again.digest("b.png") != "hash of b.png"
 
 
-def test_a_local_file_that_has_just_changed_has_no_stamp_to_be_trusted(tmp_path):
+def test_a_local_file_that_has_just_changed_has_no_fingerprint_to_be_trusted(tmp_path):
     (tmp_path / "a.png").write_bytes(picture())
-    assert find_images(tmp_path).stamps() == {"a.png": ""}
+    assert find_images(tmp_path).fingerprints() == {"a.png": ""}
 
 
 def test_an_image_that_changed_or_went_since_is_neither_read_nor_unreadable(folder):
@@ -115,11 +116,7 @@ def test_a_file_larger_than_any_allowed_picture_is_not_read(folder):
 
 
 def test_a_video_is_fetched(folder, tmp_path):
-    codec = cv2.VideoWriter.fourcc(*"MJPG")
-    video = cv2.VideoWriter(str(tmp_path / "walk.avi"), codec, 10, (64, 48))
-    for frame in range(3):
-        video.write(np.full((48, 64, 3), 20 * frame, np.uint8))
-    video.release()
+    save_video(tmp_path / "walk.avi", n_frames=3)
     folder.fs.pipe_file(f"{folder.path}/walk.avi", (tmp_path / "walk.avi").read_bytes())
     source = find_images(f"{folder}/walk.avi")
     assert len(source) == 3

@@ -10,8 +10,8 @@ from pose_lib.lifting.bone_length_table import (
     BoneLengthTable,
     as_plain,
     from_plain,
-    measure_bone_length_table,
-    measure_bone_length_tables,
+    measure_table,
+    measure_tables,
     with_tables,
 )
 from pose_lib.lifting.bones import KINDS, SPINE_LENGTH
@@ -29,7 +29,7 @@ def chance():
 
 @pytest.fixture(scope="module")
 def measured(poses):
-    return measure_bone_length_table("made_16", poses, "made people", np.random.default_rng(0))
+    return measure_table("made_16", poses, "made people", np.random.default_rng(0))
 
 
 def table_of(name, *, error=0.01, thigh=LENGTHS["thigh"]):
@@ -53,14 +53,14 @@ def test_the_lengths_are_those_that_the_people_were_made_with(measured):
 def test_sixteen_times_as_many_people_are_about_four_times_as_sure(chance):
     rng = torch.Generator().manual_seed(2)
     few, many = (photographed(walking_bones(n, rng), rng) for n in (200, 3200))
-    errors = [measure_bone_length_table("made", poses, "", chance).error for poses in (few, many)]
+    errors = [measure_table("made", poses, "", chance).error for poses in (few, many)]
     assert 2 < errors[0] / errors[1] < 8
 
 
 def test_the_interval_holds_the_lengths_of_most_other_samples(chance):
     rng = torch.Generator().manual_seed(3)
     parts = np.split(photographed(walking_bones(600, rng), rng), 2)
-    tables = [measure_bone_length_table("made", part, "", chance) for part in parts]
+    tables = [measure_table("made", part, "", chance) for part in parts]
     apart = np.log(tables[0].lengths) - np.log(tables[1].lengths)
     allowed = 1.5 * (tables[0].interval[:, 1] / tables[0].interval[:, 0] - 1) / 2
     assert np.mean(np.abs(apart) <= allowed + 1e-6) > 0.8
@@ -69,7 +69,7 @@ def test_the_interval_holds_the_lengths_of_most_other_samples(chance):
 def test_bones_that_few_show_are_unknown_and_the_others_are_measured(poses, chance):
     legless = poses.copy()
     legless[30:, BODY_15.indices(("left_knee", "right_knee"))] = MISSING
-    table = measure_bone_length_table("upper", legless, "", chance)
+    table = measure_table("upper", legless, "", chance)
     assert table.unknown == ("thigh", "shin")
     assert table.sightings[KINDS.index("thigh")] == 30
     assert np.isfinite(table.lengths[KINDS.index("forearm")])
@@ -80,7 +80,7 @@ def test_bones_that_few_show_are_unknown_and_the_others_are_measured(poses, chan
 def test_without_a_spine_nothing_is_known(poses, chance):
     floating = poses.copy()
     floating[:, BODY_15.index("pelvis")] = MISSING
-    assert measure_bone_length_table("floating", floating, "", chance).unknown == KINDS
+    assert measure_table("floating", floating, "", chance).unknown == KINDS
 
 
 def test_a_table_comes_back_from_plain_values(measured):
@@ -102,7 +102,7 @@ def test_each_source_is_measured_by_itself(poses, chance):
     for side in ("left", "right"):
         knee, ankle = BODY_15.indices((f"{side}_knee", f"{side}_ankle"))
         longer[:, ankle, :2] += 0.5 * (poses[:, ankle, :2] - poses[:, knee, :2])
-    one, other = measure_bone_length_tables({"one": poses, "other": longer}, "", chance)
+    one, other = measure_tables({"one": poses, "other": longer}, "", chance)
     shin = KINDS.index("shin")
     assert other.lengths[shin] / one.lengths[shin] == pytest.approx(1.5, rel=0.1)
 

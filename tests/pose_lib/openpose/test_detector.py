@@ -4,13 +4,13 @@ import pytest
 
 from benchmarks.keypoints import limb_joints_right, person_similarities
 from pose_lib.openpose.config import OpenPoseConfig
-from pose_lib.openpose.load import load_detector
+from pose_lib.openpose.load import load_openpose
 from pose_lib.skeleton import COCO_18
 
 
 @pytest.fixture(scope="module")
 def detector():
-    return load_detector(OpenPoseConfig(), threads=1)
+    return load_openpose(OpenPoseConfig(), threads=1)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from torch import nn
 from pose_lib.openpose.engine import make_engine
 from pose_lib.openpose.models import MOBILENET_THIN
 from pose_lib.openpose.openvino_graph import openvino_model
-from pose_lib.openpose.weights import bundled_weights, load_network
+from pose_lib.openpose.weights.weight_files import bundled_weights, load_network
 
 
 @pytest.fixture(scope="module")

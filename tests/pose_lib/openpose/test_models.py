@@ -6,7 +6,7 @@ from drawn_maps import draw_maps, standing
 from pose_lib.errors import InputError
 from pose_lib.openpose.decode import DecodeConfig, decode_people
 from pose_lib.openpose.models import CMU_BODY_25, CMU_COCO, CMU_MPI, MODELS, STRIDE, model_named
-from pose_lib.openpose.weights import unfilled_network
+from pose_lib.openpose.weights.weight_files import unfilled_network
 from pose_lib.skeleton import mirrored_name
 
 models = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)

@@ -1,7 +1,7 @@
 import numpy as np
 
 from pose_lib.keypoints import Keypoints
-from pose_lib.plots.featured_people import choose_people
+from pose_lib.plots.featured_people import featured_people
 from pose_lib.skeleton import COCO_18
 
 
@@ -26,7 +26,7 @@ def found(images, n_joints, scores):
 
 def chosen(people, n_people, eligible=None):
     everybody = np.ones(people.n_people, bool)
-    return choose_people(people, everybody if eligible is None else eligible, n_people).tolist()
+    return featured_people(people, everybody if eligible is None else eligible, n_people).tolist()
 
 
 def test_the_most_complete_people_come_first_and_the_surest_of_equals():

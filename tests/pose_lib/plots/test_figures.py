@@ -13,7 +13,6 @@ from pose_lib.plots.figures import (
     crop_to_person,
     png_bytes,
     pose_grid,
-    training_curves,
     triptych,
 )
 from pose_lib.plots.palette import SIDE_COLORS, joint_side
@@ -54,7 +53,7 @@ def markers(axes, *, hollow):
     return [line for line in lines if (line.get_markerfacecolor() == "white") == hollow]
 
 
-def radii(axes):
+def halos(axes):
     return [part for part in axes.collections if isinstance(part, Poly3DCollection)]
 
 
@@ -127,8 +126,8 @@ def test_a_halo_is_round_and_as_wide_as_the_spread_from_wherever_it_is_seen():
         across = np.array([[0, 0, 0], [-np.sin(azimuth), np.cos(azimuth), 0]])
         pixels_per_unit = np.linalg.norm(np.diff(on_paper(axes, across), axis=0))
         centers = on_paper(axes, upright(POSE))
-        for radius, center, radius in zip(radii(axes), centers, uncertainty, strict=True):
-            edge = axes.transData.transform(radius.get_paths()[0].vertices)
+        for halo, center, radius in zip(halos(axes), centers, uncertainty, strict=True):
+            edge = axes.transData.transform(halo.get_paths()[0].vertices)
             distance = np.linalg.norm(edge - center, axis=1)
             np.testing.assert_allclose(distance, pixels_per_unit * radius, rtol=1e-3)
 
@@ -137,9 +136,9 @@ def test_only_a_spread_that_is_known_gives_halos_and_a_word_about_them():
     uncertainty = np.full(15, 0.1, np.float32)
     uncertainty[0] = np.nan
     figure = triptych(IMAGE, KEYPOINTS, BODY_15, POSE, WHOLE, uncertainty=uncertainty)
-    assert [len(radii(axes)) for axes in spatial(figure)] == [14, 14]
+    assert [len(halos(axes)) for axes in spatial(figure)] == [14, 14]
     plain = triptych(IMAGE, KEYPOINTS, BODY_15, POSE, WHOLE)
-    assert [len(radii(axes)) for axes in spatial(plain)] == [0, 0]
+    assert [len(halos(axes)) for axes in spatial(plain)] == [0, 0]
     words = [[text.get_text() for text in each.legends[0].get_texts()] for each in (figure, plain)]
     assert ["disc: expected joint error" in said for said in words] == [True, False]
 
@@ -183,13 +182,6 @@ def test_a_grid_shows_every_person_once(n_people):
     masks = np.repeat(WHOLE[None], n_people, 0)
     figure = pose_grid([IMAGE] * n_people, repeat[0], BODY_15, repeat[1], masks, columns=2)
     assert len(spatial(figure)) == n_people
-
-
-def test_training_curves_leave_out_what_was_not_recorded():
-    game = [{"step": step, "generator_loss": 1.0, "discriminator_loss": 2.0} for step in range(200)]
-    assert len(training_curves([]).axes) == len(training_curves(game).axes) == 2
-    refining = [{"step": 200 + step, "joint_error": 0.1} for step in range(9)]
-    assert len(training_curves(game + refining).axes) == 3
 
 
 def test_a_png_stays_under_its_limit_and_opens():

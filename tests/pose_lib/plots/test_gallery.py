@@ -83,4 +83,4 @@ def test_every_figure_and_the_page_show_the_error_to_expect():
     for figure in (alone, beside, sheet):
         assert "disc: expected joint error" in words(figure)
     page = viewer_page(lambda _: RED, people, lifted["mine"], everybody)
-    assert page.count('"uncertainty":[0.') == 2
+    assert page.count('"halos":[0.') == 2

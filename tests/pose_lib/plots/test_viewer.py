@@ -45,10 +45,10 @@ def test_halos_have_the_scale_of_the_pose_and_are_none_where_nothing_is_known():
     for pose, person in ((POSES[0], first), (POSES[2], third)):
         joints = np.array(person["joints"])
         scale = np.linalg.norm(joints[1] - joints[0]) / np.linalg.norm(pose[1] - pose[0])
-        np.testing.assert_allclose(person["uncertainty"], 0.2 * scale, atol=1e-3)
-    assert second["uncertainty"] == [0] * 15
+        np.testing.assert_allclose(person["halos"], 0.2 * scale, atol=1e-3)
+    assert second["halos"] == [0] * 15
     without = scene(viewer_html(POSES, FILLED, names=NAMES))["people"]
-    assert not any(any(person["uncertainty"]) for person in without)
+    assert not any(any(person["halos"]) for person in without)
 
 
 def test_missing_joints_and_people_are_null_not_nan():

@@ -15,13 +15,14 @@ from upath import UPath
 
 from pose_lib.errors import InputError
 from pose_lib.store import Provenance, delete_store, lock, open_store
-from pose_lib.store.lease_files import lease_numbers, remove_lease
 from pose_lib.store.lock import (
     LeaseLostError,
     LeaseTiming,
     StoreBusyError,
     current_holder,
+    lease_numbers,
     lock_store,
+    remove_lease,
 )
 
 PROVENANCE = Provenance("COCO_18", "0" * 64)

@@ -1,7 +1,12 @@
 """A store before, during and after a run, and the settings it keeps."""
 
+import json
+
 import numpy as np
 import pytest
+import zarr
+from made_up_people import some_keypoints
+from made_up_store import PROVENANCE, digests_of, extract, write
 
 from pose_lib.errors import InputError
 from pose_lib.extract.image_result import ImageResult, join_results
@@ -11,10 +16,21 @@ from pose_lib.openpose.config import OpenPoseConfig
 from pose_lib.person_selection import PersonSelection
 from pose_lib.recorded_config import read_settings, record_choice, record_settings
 from pose_lib.skeleton import COCO_18
-from pose_lib.store import Provenance, open_store, publish, write_shard
+from pose_lib.store import (
+    Provenance,
+    known_digests,
+    open_store,
+    publish,
+    read_choice,
+    read_keypoints,
+    read_ledger,
+    read_worst,
+    write_shard,
+)
 from pose_lib.store.lock import lock_store
 from pose_lib.store.read import store_status
 
+NAMES = tuple(f"day/{letter}.jpg" for letter in "abcdefgh")
 DIGESTS = {"a.jpg": "a" * 32, "b.jpg": "b" * 32}
 
 
@@ -28,6 +44,13 @@ def store(tmp_path):
     keypoints = join_results(["a.jpg"], [result], COCO_18)
     write_shard(path, keypoints, [DIGESTS["a.jpg"]], np.zeros(1, np.float32))
     return path
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A store without results."""
+    open_store(tmp_path / "made.zarr", PROVENANCE)
+    return tmp_path / "made.zarr"
 
 
 def hold(path):
@@ -69,3 +92,79 @@ def test_settings_come_back_as_they_were(store):
     record_choice(store, PersonSelection("largest"))
     assert read_settings(store).choice == PersonSelection("largest")
     assert read_settings(store).images_per_shard == 3
+
+
+@pytest.mark.parametrize("name", ["../a.jpg", "/etc/a.jpg", "b/../../a.jpg", ""])
+def test_names_that_would_leave_an_output_folder_are_refused(made, name):
+    write(made, [name])
+    publish(made, [name], digests_of([name]))
+    with pytest.raises(InputError, match="not a relative path"):
+        read_keypoints(made)
+
+
+def test_a_store_that_was_never_published_says_so(made):
+    write(made, NAMES)
+    with pytest.raises(InputError, match="not complete; run extract"):
+        read_keypoints(made)
+
+
+def test_in_a_store_without_a_choice_everybody_is_chosen(made):
+    extract(made, NAMES, choice=PersonSelection("score"))
+    group = zarr.open_group(made)
+    del group["people/chosen"]
+    del group.attrs["person_choice"]
+    assert read_keypoints(made).chosen.all()
+    assert read_choice(made) == {}
+
+
+def test_a_store_of_an_earlier_version_whose_zeros_were_never_written_is_read(made):
+    extract(made, NAMES)
+    folder = made / "people" / "image"
+    about = json.loads((folder / "zarr.json").read_text()) | {"fill_value": 0}
+    (folder / "zarr.json").write_text(json.dumps(about))
+    (folder / "c" / "0").unlink()
+    assert not read_keypoints(made).image.any()
+
+
+@pytest.mark.parametrize("array", ["images/attempts", "images/seconds", "images/digest"])
+def test_a_ledger_that_lost_a_file_is_refused(made, array):
+    extract(made, NAMES)
+    (made / array / "c" / "0").unlink()
+    with pytest.raises(InputError, match="run extract again"):
+        read_ledger(made)
+
+
+def test_the_ledger_tells_of_each_image_what_it_took_without_the_people(made):
+    extract(made, NAMES)
+    ledger, people = read_ledger(made), some_keypoints(NAMES)
+    assert (ledger.filename, ledger.reason) == (people.filename, people.reason)
+    assert ledger.status.tolist() == people.status.tolist()
+    assert ledger.digest == tuple(digests_of(NAMES).values())
+    assert set(ledger.attempts.tolist()) == set(ledger.seconds.tolist()) == {1}
+    assert (ledger.n_people, ledger.counts()) == (people.n_people, people.counts())
+
+
+def test_the_worst_of_the_ledger_come_first_and_the_others_in_their_order(made):
+    extract(made, NAMES)
+    ledger = read_ledger(made)
+    order = sorted(range(len(NAMES)), key=lambda row: -ledger.status[row])
+    worst = read_worst(made, 5)
+    assert worst.filename == tuple(ledger.filename[row] for row in order[:5])
+    assert worst.digest == tuple(ledger.digest[row] for row in order[:5])
+    assert worst.status.tolist() == ledger.status[order[:5]].tolist()
+    assert read_worst(made, 1000).n_people == ledger.n_people
+    assert read_worst(made, 1000).counts() == ledger.counts()
+
+
+def test_digests_are_known_by_name_and_fingerprint_in_any_order(made):
+    extract(made, NAMES)
+    assert dict(known_digests(made)) == {}
+    digests = digests_of(NAMES)
+    fingerprints = {name: f"fingerprint of {name}" for name in NAMES[:-1]}
+    publish(made, NAMES, digests, fingerprints=fingerprints)
+    again = known_digests(made)
+    assert dict(again) == {name: (fingerprints[name], digests[name]) for name in NAMES[:-1]}
+    for name in (NAMES[3], NAMES[4], NAMES[1], NAMES[3]):
+        assert again[name] == (fingerprints[name], digests[name])
+    assert again.get(NAMES[-1]) is again.get("other") is again.get("zzz") is None
+    assert not known_digests(made.with_name("none.zarr"))

@@ -79,7 +79,7 @@ def test_the_description_names_the_joints(lifter, tmp_path):
 
 
 def test_a_folder_without_a_lifter_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"cannot read the lifter .*lifter\.json"):
+    with pytest.raises(InputError, match=r"there is no lifter at .*lifter\.json"):
         load_lifter(tmp_path)
 
 

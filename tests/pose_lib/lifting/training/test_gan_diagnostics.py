@@ -115,7 +115,7 @@ def test_a_sick_training_stays_sick_until_its_limits_change(poses):
     assert rest == reports_of(poses, watched(stop=False))[4:]
 
 
-@pytest.mark.parametrize("stop", range(1, 13))
+@pytest.mark.parametrize("stop", [1, 2, 7, 12])
 def test_a_resumed_training_reports_the_same_diagnostics(poses, stop):
     config = watched(stop=False)
     uninterrupted = reports_of(poses, config)

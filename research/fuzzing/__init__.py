@@ -1,1 +1,0 @@
-"""Coverage-guided fuzzing of the readers of files, see docs/fuzzing.md."""
