@@ -29,8 +29,9 @@ from pose_lib.lifting.bone_length_table import (
     with_tables,
 )
 from pose_lib.lifting.files.lifter_folder import save_lifter
+from pose_lib.lifting.training.arithmetic import use_one_thread
 from pose_lib.lifting.training.config import TrainConfig
-from pose_lib.lifting.training.train import StepReport, Training, use_one_thread
+from pose_lib.lifting.training.train import StepReport, Training
 from pose_lib.training_data import TrainingPoses, read_training_poses
 from tools.project_cmu_poses import write_projections
 

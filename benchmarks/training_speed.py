@@ -14,11 +14,11 @@ import torch
 from torch.nn import functional
 
 from pose_lib.lifting.bones import BONES
+from pose_lib.lifting.training.arithmetic import bfloat16_products, use_one_thread
 from pose_lib.lifting.training.config import TrainConfig
 from pose_lib.lifting.training.distill import DistillStage
 from pose_lib.lifting.training.synthesis import Corpus
 from pose_lib.lifting.training.tensor_state import seeded
-from pose_lib.lifting.training.train import bfloat16_products, use_one_thread
 
 PEOPLE = 90_000  # as six generators make of MPII's
 

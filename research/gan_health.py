@@ -13,12 +13,12 @@ from pathlib import Path
 import torch
 
 from pose_lib.datasets.sample import sample_poses
+from pose_lib.lifting.training.arithmetic import use_one_thread
 from pose_lib.lifting.training.canonical_people import NormalizedPoses, canonical_people
 from pose_lib.lifting.training.config import DEMO, CameraConfig, DiagnosticsConfig, GanConfig
 from pose_lib.lifting.training.gan import GanStage
 from pose_lib.lifting.training.gan_diagnostics import DiagnosticsReport, GanDiagnostics
 from pose_lib.lifting.training.tensor_state import seeded
-from pose_lib.lifting.training.train import use_one_thread
 from pose_lib.training_data import read_training_poses
 
 MPII = Path("mpii/annotations/mpii_train_full16.npz")

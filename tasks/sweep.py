@@ -23,8 +23,9 @@ from pose_lib.lifting.files.sweep_table import (
     sweep_markdown,
 )
 from pose_lib.lifting.lifter import Lifter
+from pose_lib.lifting.training.arithmetic import use_one_thread
 from pose_lib.lifting.training.sweep import FIGURES, Outcome, Sweep, Trial, rows_of
-from pose_lib.lifting.training.train import Training, use_one_thread
+from pose_lib.lifting.training.train import Training
 from pose_lib.plots.figures import png_bytes
 from pose_lib.plots.training_figures import sweep_figure
 from pose_lib.training_data import TrainingPoses, read_training_poses

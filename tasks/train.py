@@ -15,8 +15,9 @@ from pose_lib.errors import InputError, RunFailedError
 from pose_lib.files.locations import Location
 from pose_lib.lifting.bone_length_table import BoneLengthTable, measure_tables
 from pose_lib.lifting.files.lifter_folder import save_lifter, save_networks
+from pose_lib.lifting.training.arithmetic import use_one_thread
 from pose_lib.lifting.training.config import TrainConfig
-from pose_lib.lifting.training.train import StepReport, Training, use_one_thread
+from pose_lib.lifting.training.train import StepReport, Training
 from pose_lib.plots.figures import png_bytes
 from pose_lib.plots.training_figures import training_curves
 from pose_lib.training_data import TrainingPoses, read_training_poses

@@ -4,7 +4,6 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +15,7 @@ from pose_lib.config import config_table
 from pose_lib.errors import InputError, TrainingDivergedError
 from pose_lib.lifting.lifter import Lifter
 from pose_lib.lifting.networks import Discriminator, Generator
+from pose_lib.lifting.training.arithmetic import bfloat16_products
 from pose_lib.lifting.training.canonical_people import NormalizedPoses, people_by_source
 from pose_lib.lifting.training.config import TrainConfig
 from pose_lib.lifting.training.distill import DistillStage
@@ -280,30 +280,6 @@ class Training:
         self._stage.restore(values["stage_step"], unpacked("stage", tensors))
         if self._diagnostics and values.get("diagnostics"):
             self._diagnostics.restore(values["diagnostics"])
-
-
-@contextmanager
-def bfloat16_products() -> Iterator[None]:
-    """Let products round to bfloat16 where the processor has it, which halves a training's time.
-
-    Noise of that size does not hurt a training; lifting stays exact.
-    """
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("medium")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
-
-
-def use_one_thread() -> None:
-    """Let torch compute with one thread in this process.
-
-    Products this small gain nothing from more, and where other processes need the cores too,
-    torch's threads, which compute while they wait for each other, make training up to 70 times
-    slower. The student splits its batch over threads of its own, which do not.
-    """
-    torch.set_num_threads(1)
 
 
 def allocate_generators(n: int, sizes: Sequence[int]) -> list[int]:
