@@ -9,14 +9,13 @@ from distributed import Client, LocalCluster
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 import flows.cluster.runner
+from flows.cluster.placement import CLUSTER_VARIABLE, workers_elsewhere
 from flows.cluster.runner import (
-    CLUSTER_VARIABLE,
     KEEP_MEMORY,
     dask_runner,
     local_cluster,
     worker_count,
     workers_ahead,
-    workers_elsewhere,
 )
 from flows.local.servers import free_port
 from flows.session import session_with_workers
