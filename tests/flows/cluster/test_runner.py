@@ -8,15 +8,13 @@ import pytest
 from distributed import Client, LocalCluster
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-import flows.cluster.runner
+from flows.cluster.placement import CLUSTER_VARIABLE, workers_elsewhere
 from flows.cluster.runner import (
-    CLUSTER_VARIABLE,
     KEEP_MEMORY,
     dask_runner,
     local_cluster,
     worker_count,
     workers_ahead,
-    workers_elsewhere,
 )
 from flows.local.servers import free_port
 from flows.session import session_with_workers
@@ -122,7 +120,7 @@ def test_a_number_of_workers_that_is_none_is_refused(monkeypatch, setting):
 
 
 def test_work_that_no_worker_comes_for_is_told_once(monkeypatch):
-    monkeypatch.setattr(flows.cluster.runner, "STARVED_SECONDS", 0.2)
+    monkeypatch.setattr("flows.cluster.workers.STARVED_SECONDS", 0.2)
     told = []
     with LocalCluster(
         n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50

@@ -13,7 +13,7 @@ import pytest
 from command_process import make_place
 from left_over import MARK, end_all, left_over
 
-from flows.cluster.runner import CLUSTER_VARIABLE
+from flows.cluster.placement import CLUSTER_VARIABLE
 from flows.local.servers import LOOPBACK, free_port
 from pose_lib.store import read_keypoints
 

@@ -1,4 +1,4 @@
-"""What `mpii` and `choose` print, and what they refuse."""
+"""What `mpii` and `select` print, and what they refuse."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from made_up_people import some_keypoints
 from mpii_mat import image_of, person_of, save_release
 from typer.testing import CliRunner
 
-from flows.commands.mpii import choose, mpii
+from flows.commands.mpii import mpii, select
 from pose_lib.errors import InputError
 from pose_lib.store import Provenance, open_store, publish, read_keypoints, write_shard
 
@@ -71,16 +71,16 @@ def test_a_folder_that_is_not_there_is_bad_input_and_no_folder_without_images(
 
 
 def test_a_choice_is_stored_and_told(store):
-    told = json.loads(run(choose, store, "--choose", "largest", "--json").stdout)
+    told = json.loads(run(select, store, "--select", "largest", "--json").stdout)
     chosen = read_keypoints(store).chosen
     assert (told["rule"], told["chosen"], told["of"]) == ("largest", chosen.sum(), len(chosen))
     assert 0 < chosen.sum() < len(chosen)
-    assert "rule" in run(choose, store, "--choose", "all").stdout
+    assert "rule" in run(select, store, "--select", "all").stdout
     assert read_keypoints(store).chosen.all()
 
 
-def test_annotations_choose_and_their_absence_is_bad_input(store, annotations):
-    told = run(choose, store, "--choose", "annotated", "--annotations", annotations, "--json")
+def test_annotations_select_and_their_absence_is_bad_input(store, annotations):
+    told = run(select, store, "--select", "annotated", "--annotations", annotations, "--json")
     assert json.loads(told.stdout)["annotations"] == "a.mat"
     with pytest.raises(InputError, match=r"needs a file of annotations .*--annotations FILE"):
-        run(choose, store, "--choose", "annotated")
+        run(select, store, "--select", "annotated")

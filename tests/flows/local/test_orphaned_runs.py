@@ -3,7 +3,7 @@
 import pytest
 
 from flows.local import orphaned_runs
-from flows.local.orphaned_runs import crash_dead_runs
+from flows.local.orphaned_runs import crash_orphaned_runs
 from pose_lib.processes.host import machine_id
 
 
@@ -18,7 +18,7 @@ def note(tmp_path):
 @pytest.mark.parametrize("torn", [b"", b"0b9e2c1", b"0b9e2c1\n", bytes(64), b"\xff\xfe\n"])
 def test_a_note_that_a_power_failure_tore_is_passed_over(note, torn):
     note.write_bytes(torn)
-    crash_dead_runs(note.parent)
+    crash_orphaned_runs(note.parent)
     assert not note.exists()
 
 
@@ -28,4 +28,4 @@ def test_of_two_that_start_at_once_the_slower_finds_no_note(note, monkeypatch):
         return True
 
     monkeypatch.setattr(orphaned_runs, "_is_left_over", quicker)
-    crash_dead_runs(note.parent)
+    crash_orphaned_runs(note.parent)

@@ -9,7 +9,7 @@ from pose_lib.extract_config import ExtractConfig
 from pose_lib.keypoints import ImageStatus, People
 from pose_lib.openpose.config import OpenPoseConfig
 from pose_lib.person_selection import PersonSelection
-from pose_lib.recorded_config import read_settings, record_choice, record_settings
+from pose_lib.recorded_config import read_settings, record_selection, record_settings
 from pose_lib.skeleton import COCO_18
 from pose_lib.store import Provenance, open_store, publish, write_shard
 from pose_lib.store.lock import lock_store
@@ -66,6 +66,6 @@ def test_settings_come_back_as_they_were(store):
     config = ExtractConfig(openpose=OpenPoseConfig(input_height=176), images_per_shard=3)
     record_settings(store, config)
     assert read_settings(store) == config
-    record_choice(store, PersonSelection("largest"))
-    assert read_settings(store).choice == PersonSelection("largest")
+    record_selection(store, PersonSelection("largest"))
+    assert read_settings(store).selection == PersonSelection("largest")
     assert read_settings(store).images_per_shard == 3
