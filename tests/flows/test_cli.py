@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 import typer
+from command_materials import write_materials
 from odd_pictures import SHOW_NOBODY, SHOW_THE_PERSON, UNREADABLE, make_odd_pictures
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
