@@ -72,7 +72,7 @@ def lift_people(store: Location, model: str, path: Location) -> Location:
     """Lift the store's chosen people and write their 3D poses to the npz file ``path``."""
     keypoints = read_keypoints(store).only_chosen()
     poses = convert_keypoints(keypoints.keypoints, keypoints.skeleton, BODY_15)
-    lifted = _told(fetch_lifter(model), poses, keypoints.skeleton.name).lift(poses)
+    lifted = _adapted(fetch_lifter(model), poses, keypoints.skeleton.name).lift(poses)
     mark_output(path.parent)
     write_lifted_poses(path, keypoints, lifted)
     return path
@@ -122,8 +122,8 @@ def log_figures(folder: Location, model: str) -> None:
             connect().log_artifacts(run_id, str(copy), "poses")
 
 
-def _told(lifter: Lifter, poses: np.ndarray, source: str) -> Lifter:
-    """Return the lifter told the people's own bone ratios, or what it knows of their source."""
+def _adapted(lifter: Lifter, poses: np.ndarray, source: str) -> Lifter:
+    """Return the lifter with the people's own bone ratios, or those known of their source."""
     if len(poses) < ENOUGH_TO_ADAPT:
         return lifter.for_source(source)
     try:
