@@ -1,7 +1,7 @@
 """Processes that die while they write a store: hundreds of them, without Dask and Prefect.
 
 Each is forked from one that has all modules loaded, so that a death costs little. It does what a
-run does: survey, plan, work on all shards, publish. One after the other does so until one gets to
+run does: scan, plan, work on all shards, publish. One after the other does so until one gets to
 the end.
 """
 
@@ -165,7 +165,7 @@ def extract(
     """Do what a run does, all in this process; few batches are many here."""
     os.environ.update(environment)
     gathering._MOST_BATCHES = 8
-    survey = scan_images.fn(str(images), config, store)
-    for shard in plan_missing_shards.fn(survey, store, config, 1, overwrite=False):
-        extract_shard.fn(CompressedShard(shard), survey.source, store, config)
-    publish_store.fn(store, survey, config.choice)
+    inventory = scan_images.fn(str(images), config, store)
+    for shard in plan_missing_shards.fn(inventory, store, config, 1, overwrite=False):
+        extract_shard.fn(CompressedShard(shard), inventory.source, store, config)
+    publish_store.fn(store, inventory, config.selection)

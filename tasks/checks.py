@@ -1,4 +1,4 @@
-"""What is wrong with a command's input, told before any server starts.
+"""Refuse wrong input before any server starts.
 
 Commands and flows call the same functions. They look no further than they must: at the first
 images of a folder, at the attributes of a store. Nothing here imports Prefect or MLflow.
@@ -28,7 +28,7 @@ from tasks.runtime.workspace import current_workspace
 from tasks.store_lock import refuse_what_is_no_store
 
 _FEW = 2000
-"""Of so few poses it is told here whether they are enough; of more the training tells at once."""
+"""Up to this many poses, the check also counts the usable ones; with more, the training does."""
 
 
 def provenance(config: ExtractConfig) -> Provenance:

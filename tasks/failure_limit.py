@@ -1,4 +1,4 @@
-"""What a run makes of images that gave nothing: told, tolerated, or too many."""
+"""How many unreadable or failed images a run tolerates, and how it reports them."""
 
 from pose_lib.errors import InputError, RunFailedError
 from pose_lib.files.locations import Location

@@ -1,4 +1,4 @@
-"""What keeps workers as they should be: alive, told of the run's settings, and noticed if none."""
+"""Keeping workers alive, giving them the run's settings, and reporting when there are none."""
 
 import contextlib
 import contextvars

@@ -56,7 +56,7 @@ def connect() -> MlflowClient:
 
 
 def require_tracking() -> None:
-    """Make sure before long work that MLflow answers, and that its patience is a number.
+    """Make sure before long work that MLflow answers, and that its timeout is a number.
 
     Raises:
         InputError: If not.
@@ -78,11 +78,11 @@ def unanswered(error: Exception) -> InputError:
 
 def mlflow_timeout() -> float:
     """Return how long to wait for MLflow once all is computed."""
-    told = os.environ.get(WAIT_VARIABLE) or WAIT_SECONDS
+    timeout = os.environ.get(WAIT_VARIABLE) or WAIT_SECONDS
     try:
-        return float(told)
+        return float(timeout)
     except ValueError as error:
-        raise InputError(f"{WAIT_VARIABLE} must be a number of seconds, not {told!r}") from error
+        raise InputError(f"{WAIT_VARIABLE} must be a number of seconds, not {timeout!r}") from error
 
 
 def until_mlflow_answers(action: Callable[[], Result], *, what: str) -> Result:
@@ -95,7 +95,7 @@ def until_mlflow_answers(action: Callable[[], Result], *, what: str) -> Result:
         RunFailedError: If it never answers in the time given, or refuses.
     """
     deadline = time.monotonic() + mlflow_timeout()
-    told = False
+    announced = False
     while True:
         try:
             return action()
@@ -104,9 +104,9 @@ def until_mlflow_answers(action: Callable[[], Result], *, what: str) -> Result:
                 raise _failed(what, "refuses", error) from error
             if time.monotonic() > deadline:
                 raise _failed(what, "does not answer", error) from error
-        if not told:
+        if not announced:
             tell(f"waiting up to {mlflow_timeout():g} s for MLflow at {tracking_server()}: {what}")
-            told = True
+            announced = True
         time.sleep(_LOOK_SECONDS)
 
 

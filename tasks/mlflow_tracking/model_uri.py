@@ -1,4 +1,4 @@
-"""How lifters are named; what is wrong with a name is told without MLflow."""
+"""How lifters are named; a wrong name is refused without MLflow."""
 
 import re
 from pathlib import Path
@@ -23,7 +23,7 @@ def is_mlflow_uri(uri: str) -> bool:
 
 
 def check_model(uri: str) -> None:
-    """Refuse what names no lifter, as far as this can be told without asking MLflow.
+    """Refuse what names no lifter, as far as this can be known without asking MLflow.
 
     Raises:
         InputError: If a folder holds no whole lifter, or the URI is malformed.

@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 import typer
+from command_materials import write_materials
 from odd_pictures import SHOW_NOBODY, SHOW_THE_PERSON, UNREADABLE, make_odd_pictures
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
@@ -104,6 +105,29 @@ def test_the_printed_config_is_the_default_and_can_be_read(poselift, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("choose full.zarr --choose largest", "select full.zarr --select largest"),
+        ("choose full.zarr --choose=largest --wait=1", "select full.zarr --select largest"),
+        ("proportions few.npz --json", "bone-lengths few.npz --json"),
+    ],
+)
+def test_old_names_do_the_same_and_name_the_new_one(poselift, materials, old, new):
+    before, now = poselift(*old.split()), poselift(*new.split())
+    assert (before.status, before.out) == (now.status, now.out)
+    assert f"is now {new.split()[0]}" in before.err.splitlines()[0]
+    assert " is now " not in now.err
+
+
+def test_an_old_option_in_a_file_is_read_with_one_line_that_names_the_new_one(poselift, materials):
+    (materials / "old.toml").write_text("[extract]\nmax_failed_share = 0.5")
+    outcome = poselift("extract", "missing", "--store", "new.zarr", "--config", "old.toml")
+    told, refused = outcome.err.splitlines()
+    assert "old.toml: extract: 'max_failed_share' is now 'max_failure_rate'" in told
+    assert "missing" in refused
+
+
+@pytest.mark.parametrize(
     "command",
     [
         "export full.zarr --to npy --out locked/out",
@@ -135,7 +159,7 @@ def test_every_odd_picture_has_a_row_and_an_export_of_its_own(api, poselift, mat
     make_odd_pictures(tmp_path / "odd")
     extract = ("extract", "odd", "--store", "full.zarr", "--input-height", 176, "--json")
     assert poselift(*extract).status == 2  # the store there has other settings
-    limit = ("--max-failed-share", 1)
+    limit = ("--max-failure-rate", 1)
     outcome = poselift(*extract, *limit, "--overwrite", "--overlays", "drawn")
     assert outcome.status == 0, outcome.err
 

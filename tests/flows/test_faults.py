@@ -11,7 +11,7 @@ from fault_injection.image_faults import poison_aborts
 from fault_injection.sandbox import world
 from fault_injection.store_faults import STAGES, kill_writers
 from flows import cli
-from flows.cluster import runner
+from flows.cluster import runner, workers
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_a_picture_that_aborts_whoever_looks_at_it_is_named_and_all_else_done(he
 
 def test_a_worker_whose_keeper_ended_is_replaced(monkeypatch):
     monkeypatch.setenv("POSELIFT_WORKERS", "1")
-    monkeypatch.setattr(runner, "_LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(workers, "_LOOK_SECONDS", 0.2)
     with (
         contextlib.closing(runner._closable(runner.local_cluster())) as running,
         Client(running.scheduler, set_as_default=False) as client,

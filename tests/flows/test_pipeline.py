@@ -217,7 +217,7 @@ def test_the_champion_is_scored_against_truth(run, registry, poselift, shared):
 def test_the_demo_trains_on_what_is_bundled_and_draws_the_bundled_lifter_beside():
     config = demo_config()
     assert config.train == DEMO
-    assert config.beside == "bundled"
+    assert config.compare_with == "bundled"
     assert [Path(path).is_file() for path in config.train_on] == [True]
 
 

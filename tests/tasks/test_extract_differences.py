@@ -74,11 +74,11 @@ def test_a_picture_that_changes_or_goes_after_the_survey_is_failed_and_not_mista
     for number in range(4):
         paint(photos / f"{number}.png", 10 + number)
     store = tmp_path / "store.zarr"
-    survey = scan_images.fn(str(photos), CONFIG, store)
-    shards = plan_missing_shards.fn(survey, store, CONFIG, 1, overwrite=False)
+    inventory = scan_images.fn(str(photos), CONFIG, store)
+    shards = plan_missing_shards.fn(inventory, store, CONFIG, 1, overwrite=False)
     paint(photos / "1.png", 200)
     (photos / "2.png").unlink()
-    work(shards, survey, store)
+    work(shards, inventory, store)
     published = read_keypoints(store)
     good, bad = ImageStatus.OK, ImageStatus.FAILED
     assert published.status.tolist() == [good, bad, bad, good]
@@ -127,11 +127,11 @@ def test_how_often_an_image_was_tried_is_counted_over_all_runs(photos, tmp_path,
 def test_a_worker_of_another_version_refuses_the_work(photos, tmp_path, detector, monkeypatch):
     paint(photos / "a.png", 100)
     store = tmp_path / "store.zarr"
-    survey = scan_images.fn(str(photos), CONFIG, store)
-    (shard,) = plan_missing_shards.fn(survey, store, CONFIG, 1, overwrite=False)
+    inventory = scan_images.fn(str(photos), CONFIG, store)
+    (shard,) = plan_missing_shards.fn(inventory, store, CONFIG, 1, overwrite=False)
     monkeypatch.setattr(tasks.extract, "version", lambda _: "9.9")
     with pytest.raises(InputError, match=r"has poselift 9\.9, but the run was started with"):
-        extract_shard.fn(CompressedShard(shard), survey.source, store, CONFIG)
+        extract_shard.fn(CompressedShard(shard), inventory.source, store, CONFIG)
 
 
 def test_nothing_is_read_of_files_that_did_not_change(photos, tmp_path, detector, monkeypatch):
@@ -151,15 +151,15 @@ def test_nothing_is_read_of_files_that_did_not_change(photos, tmp_path, detector
 
 def extract(photos, store, config=CONFIG):
     """Do what a run does, in this process."""
-    survey = scan_images.fn(str(photos), config, store)
-    shards = plan_missing_shards.fn(survey, store, config, 2, overwrite=False)
-    work(shards, survey, store, config)
+    inventory = scan_images.fn(str(photos), config, store)
+    shards = plan_missing_shards.fn(inventory, store, config, 2, overwrite=False)
+    work(shards, inventory, store, config)
 
 
-def work(shards, survey, store, config=CONFIG):
+def work(shards, inventory, store, config=CONFIG):
     for shard in shards:
-        extract_shard.fn(CompressedShard(shard), survey.source, store, config)
-    publish_store.fn(store, survey)
+        extract_shard.fn(CompressedShard(shard), inventory.source, store, config)
+    publish_store.fn(store, inventory)
 
 
 def digests_in(store):

@@ -31,10 +31,10 @@ def pictures(tmp_path):
 
 
 def keypoints_of(pictures, store):
-    survey = scan_images.fn(str(pictures), CONFIG)
-    for shard in plan_missing_shards.fn(survey, store, CONFIG, 1, overwrite=False):
-        extract_shard.fn(CompressedShard(shard), survey.source, store, CONFIG)
-    publish_store.fn(store, survey)
+    inventory = scan_images.fn(str(pictures), CONFIG)
+    for shard in plan_missing_shards.fn(inventory, store, CONFIG, 1, overwrite=False):
+        extract_shard.fn(CompressedShard(shard), inventory.source, store, CONFIG)
+    publish_store.fn(store, inventory)
     return read_keypoints(store)
 
 

@@ -16,9 +16,9 @@ def test_a_store_is_not_overwritten_by_an_extraction_that_cannot_begin(
 ):
     before = read_keypoints(annotated_store).n_people
     config = ExtractConfig(openpose=OpenPoseConfig(model="body_25"))
-    survey = scan_images.fn(str(tmp_path / "images"), config)
+    inventory = scan_images.fn(str(tmp_path / "images"), config)
     with pytest.raises(InputError, match="weights of body_25"):
-        plan_missing_shards.fn(survey, annotated_store, config, 1, overwrite=True)
+        plan_missing_shards.fn(inventory, annotated_store, config, 1, overwrite=True)
     assert read_keypoints(annotated_store).n_people == before
 
 
@@ -27,12 +27,12 @@ def test_overwriting_that_was_interrupted_goes_on_where_it_was(
 ):
     before = batch_names(annotated_store)
     config = ExtractConfig(openpose=OpenPoseConfig(input_height=176))
-    survey = scan_images.fn(str(tmp_path / "images"), config)
+    inventory = scan_images.fn(str(tmp_path / "images"), config)
 
     def plan():
-        return plan_missing_shards.fn(survey, annotated_store, config, 1, overwrite=True)
+        return plan_missing_shards.fn(inventory, annotated_store, config, 1, overwrite=True)
 
     (shard,) = plan()
     assert not set(before) & set(batch_names(annotated_store))
-    extract_shard.fn(CompressedShard(shard), survey.source, annotated_store, config)
+    extract_shard.fn(CompressedShard(shard), inventory.source, annotated_store, config)
     assert plan() == []

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from flows.cluster.runner import CLUSTER_VARIABLE
+from flows.cluster.placement import CLUSTER_VARIABLE
 from flows.local.servers import LOOPBACK, free_port
 from pose_lib.store import read_keypoints
 from tasks.runtime.workspace import HOME_VARIABLE

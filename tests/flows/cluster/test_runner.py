@@ -8,7 +8,6 @@ import pytest
 from distributed import Client, LocalCluster
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-import flows.cluster.runner
 from flows.cluster.placement import CLUSTER_VARIABLE, workers_elsewhere
 from flows.cluster.runner import (
     KEEP_MEMORY,
@@ -117,7 +116,7 @@ def test_a_number_of_workers_that_is_none_is_refused(monkeypatch, setting):
 
 
 def test_work_that_no_worker_comes_for_is_told_once(monkeypatch):
-    monkeypatch.setattr(flows.cluster.runner, "STARVED_SECONDS", 0.2)
+    monkeypatch.setattr("flows.cluster.workers.STARVED_SECONDS", 0.2)
     told = []
     with LocalCluster(
         n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50

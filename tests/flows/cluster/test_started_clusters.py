@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from left_over import MARK
 
-from flows.cluster.runner import CLUSTER_VARIABLE
+from flows.cluster.placement import CLUSTER_VARIABLE
 from flows.local.servers import LOOPBACK, free_port
 from pose_lib.store import read_keypoints
 

@@ -57,7 +57,7 @@ def test_bad_input_is_refused(api, poselift, annotated_store, option, culprit):
 
 
 def test_pictures_are_scored_from_the_pixels_on(api, poselift, pictures, tmp_path):
-    assert poselift("extract", pictures, "--store", "s.zarr", "--max-failed-share", 0.5).status == 0
+    assert poselift("extract", pictures, "--store", "s.zarr", "--max-failure-rate", 0.5).status == 0
     n_found = _write_truth_as_found(tmp_path)
     told = ("evaluate", "pixels", "--images", "pictures", "--truth", "truth.npz")
     scores = json.loads(poselift(*told, "--store", "s.zarr", "--json").out)

@@ -79,7 +79,7 @@ def test_a_choice_is_stored_and_told(store):
     assert read_keypoints(store).chosen.all()
 
 
-def test_annotations_choose_and_their_absence_is_bad_input(store, annotations):
+def test_annotations_select_and_their_absence_is_bad_input(store, annotations):
     told = run(select, store, "--select", "annotated", "--annotations", annotations, "--json")
     assert json.loads(told.stdout)["annotations"] == "a.mat"
     with pytest.raises(InputError, match=r"needs a file of annotations .*--annotations FILE"):

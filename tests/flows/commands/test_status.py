@@ -47,7 +47,7 @@ def test_what_gave_nothing_is_told_tolerated_and_mended(api, poselift, pictures,
     assert {path.name for path in (tmp_path / "drawn").glob("*.jpg")} == {
         *("astronaut.jpg", "coffee.jpg", "demo_kick.jpg")
     }
-    assert poselift(*EXTRACT.split(), "--max-failed-share", 0.25).status == 0
+    assert poselift(*EXTRACT.split(), "--max-failure-rate", 0.25).status == 0
 
     _status_tells(poselift)
     _page_has_the_faulty_first()
@@ -57,7 +57,7 @@ def test_what_gave_nothing_is_told_tolerated_and_mended(api, poselift, pictures,
     assert (gone.status, gone.out) == (2, "")
     assert str(pictures) in said(gone)
     assert "--images" in said(gone)
-    still = poselift(*RETRY.split(), "--images", "moved", "--max-failed-share", 0)
+    still = poselift(*RETRY.split(), "--images", "moved", "--max-failure-rate", 0)
     assert (still.status, still.out) == (1, "")
     assert "0 of 1 images mended" in still.err
 
@@ -143,7 +143,7 @@ def holder(tmp_path):
 
 
 def test_a_held_store_is_refused_and_its_holder_named(api, poselift, pictures, holder):
-    refused = poselift(*EXTRACT.split(), "--wait", 0)
+    refused = poselift(*EXTRACT.split(), "--lock-timeout", 0)
     assert (refused.status, refused.out) == (2, "")
     assert f"flow run amber-fox (process {holder.pid} on " in said(refused)
     shown = poselift("status", "s.zarr")
@@ -154,13 +154,13 @@ def test_a_held_store_is_refused_and_its_holder_named(api, poselift, pictures, h
 
 def test_a_store_is_taken_over_from_a_holder_that_was_killed(api, poselift, pictures, holder):
     os.kill(holder.pid, signal.SIGKILL)
-    taken = poselift(*EXTRACT.split(), "--wait", 5, "--max-failed-share", 1)
+    taken = poselift(*EXTRACT.split(), "--lock-timeout", 5, "--max-failure-rate", 1)
     assert taken.status == 0, taken.err
     assert current_holder(pictures.parent / "s.zarr") is None
-    choose = ("choose", "s.zarr", "--choose", "largest")
+    select = ("select", "s.zarr", "--select", "largest")
     with lock_store(pictures.parent / "s.zarr", "me", wait=0.0, tell=lambda *_: None):
-        assert "held by me" in said(poselift(*choose, "--wait", 0))
-    assert poselift(*choose).status == 0
+        assert "held by me" in said(poselift(*select, "--lock-timeout", 0))
+    assert poselift(*select).status == 0
 
 
 def test_two_runs_at_once_both_end_well_and_the_second_says_whom_it_waited_for(
@@ -182,7 +182,7 @@ def _start(folder, home, mark):
     environment = {**os.environ, **mark, HOME_VARIABLE: str(folder / home), "POSELIFT_WORKERS": "1"}
     for name in ("PREFECT_API_URL", "PREFECT_HOME"):
         environment.pop(name, None)
-    command = [*EXTRACT.split()[:-2], "--max-failed-share", "1", "--json"]
+    command = [*EXTRACT.split()[:-2], "--max-failure-rate", "1", "--json"]
     run = subprocess.Popen(
         [sys.executable, "-m", "flows.cli", *command],
         cwd=folder,

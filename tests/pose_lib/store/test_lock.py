@@ -111,7 +111,7 @@ def test_a_held_store_is_refused_with_the_name_of_who_holds_it(store, start):
         pass
     assert f"first (process {process.pid} on " in str(refused.value)
     assert "last sign of life" in str(refused.value)
-    assert "--wait" in str(refused.value)
+    assert "--lock-timeout" in str(refused.value)
     assert current_holder(store).pid == process.pid
 
 

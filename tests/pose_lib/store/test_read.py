@@ -90,7 +90,7 @@ def test_settings_come_back_as_they_were(store):
     record_settings(store, config)
     assert read_settings(store) == config
     record_selection(store, PersonSelection("largest"))
-    assert read_settings(store).choice == PersonSelection("largest")
+    assert read_settings(store).selection == PersonSelection("largest")
     assert read_settings(store).images_per_shard == 3
 
 
