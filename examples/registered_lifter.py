@@ -16,7 +16,7 @@ from tasks.mlflow_tracking.registry import fetch_lifter  # pose_lib itself knows
 
 uri = sys.argv[1] if len(sys.argv) > 1 else "models:/pose-lifter@champion"
 lifter = fetch_lifter(uri)
-print(uri, "was trained with", lifter.origin)
+print("loaded", uri, "- lifter.origin holds the settings it was trained with")
 
 people = pose_lib.find_people(sample_images() / "demo_sit.jpg")
 poses = pose_lib.lift(people, lifter)

@@ -56,9 +56,9 @@ def change_images(world: World, kills: int, seed: int) -> Iterable[Row]:  # noqa
 
 
 def poison_aborts(world: World, kills: int, seed: int) -> Iterable[Row]:  # noqa: ARG001 - alike
-    """Give pictures that end whatever process looks at them."""
-    row = Row("a picture that aborts the process", 3, recovered_by=_ALONE)
-    images, names = _with_plain(world, "aborting", 3, ABORTS)
+    """Give up to three pictures that end whatever process looks at them."""
+    row = Row("a picture that aborts the process", min(kills, 3), recovered_by=_ALONE)
+    images, names = _with_plain(world, "aborting", min(kills, 3), ABORTS)
     _expect_named(world, row, images, names, "SIGABRT")
     yield row
 

@@ -23,6 +23,7 @@ from flows.commands import (
     sweep,
     weights,
 )
+from flows.commands.renamed import current_names, plain_warnings
 from flows.console import visible
 from flows.local.servers import set_environment
 from pose_lib.errors import InputError, RunFailedError
@@ -41,7 +42,14 @@ app = typer.Typer(
 for command in (
     *(pipeline.demo, pipeline.run, pipeline.extract, pipeline.export),
     *(status.status, status.retry),
-    *(mpii.choose, pipeline.train, sweep.sweep, pipeline.lift, bone_lengths.proportions, mpii.mpii),
+    *(
+        mpii.select,
+        pipeline.train,
+        sweep.sweep,
+        pipeline.lift,
+        bone_lengths.bone_lengths,
+        mpii.mpii,
+    ),
 ):
     app.command()(command)
 app.add_typer(evaluate.evaluate_app, name="evaluate")
@@ -58,6 +66,8 @@ def _options(
         typer.Option(help="Working folder; $POSELIFT_HOME, else .poselift here.", metavar="DIR"),
     ] = None,
 ) -> None:
+    if home is not None and home.exists() and not home.is_dir():
+        raise InputError(f"the working folder {home} is a file; name a folder")
     if home is not None:
         os.environ[HOME_VARIABLE] = str(home.absolute())
     set_environment(current_workspace())
@@ -66,7 +76,9 @@ def _options(
 def main() -> None:
     """Run the command line: 0 on success, 1 on a failed run, 2 on wrong usage or bad input."""
     try:
-        status = app(standalone_mode=False, prog_name="poselift")
+        with plain_warnings():
+            arguments = current_names(sys.argv[1:])
+            status = app(arguments, standalone_mode=False, prog_name="poselift")
     except InputError as error:
         _end(str(error), BAD_INPUT)
     except RunFailedError as error:

@@ -15,7 +15,7 @@ def demo_config() -> PipelineConfig:
     """Return settings that train for a minute, on the sample and 2,000 bundled 2D poses."""
     return PipelineConfig(
         train_on=(str(sample_poses()),),
-        beside="bundled",
+        compare_with="bundled",
         extract=ExtractConfig(images_per_shard=4, max_failure_rate=0.1),  # 1 of 16 is broken
         train=DEMO,
     )

@@ -7,9 +7,11 @@ from typing import Any
 from prefect import flow
 
 from flows.extract import extract_keypoints
+from flows.parameters import ExtractSettings
 from pose_lib.extract_config import ExtractConfig
 from pose_lib.files.locations import Location
 from tasks.artifacts import show_report
+from tasks.checks import check_keypoint_evaluation
 from tasks.evaluate import check_truth, score_pictures
 from tasks.evaluate_keypoints import facts, log_evaluation, score_store
 from tasks.extract import LedgerCounts
@@ -36,6 +38,7 @@ def evaluate_keypoints(
     Returns:
         All figures, None where the annotations do not allow one.
     """
+    check_keypoint_evaluation(store, truth, out, images, sigmas)
     scores, pictures = score_store(store, truth, out, images, sigmas)
     run_id = log_evaluation(scores, store, truth, out)
     rows = facts(scores) | {"MLflow run": run_id, "report": scores["report"]}
@@ -51,7 +54,7 @@ def evaluate_pixels(
     truth: Path,
     store: Location,
     model: str = "bundled",
-    config: ExtractConfig = ExtractConfig(),  # noqa: B008 - frozen
+    config: ExtractSettings = ExtractConfig(),  # noqa: B008 - frozen
     adapt: bool = True,
     predictions: Path | None = None,
     worst: Path | None = None,

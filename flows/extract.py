@@ -6,12 +6,13 @@ from prefect import flow, unmapped
 from prefect.futures import PrefectFutureList, as_completed
 
 from flows.cluster.runner import dask_runner, local_workers_ahead, worker_count
-from flows.config import PathOrUrl
+from flows.parameters import ExtractSettings, PathOrUrl
 from pose_lib.extract.plan import plan_shards
 from pose_lib.extract_config import ExtractConfig
 from pose_lib.files.locations import Location
 from pose_lib.store.lock import Lease
 from tasks.artifacts import show_images, show_ledger
+from tasks.checks import check_extraction
 from tasks.extract import (
     ImageInventory,
     LedgerCounts,
@@ -24,7 +25,7 @@ from tasks.extract import (
 from tasks.failure_limit import refuse_too_many_faults
 from tasks.overlay import check_overlays, draw_overlays, expect_overlays, remove_other_overlays
 from tasks.retry import record_extraction
-from tasks.runtime.payload import CompressedShard, unseen
+from tasks.runtime.payload import CompressedShard, opaque
 from tasks.runtime.progress import report_progress
 from tasks.store_lock import exclusive_lock
 
@@ -33,7 +34,7 @@ from tasks.store_lock import exclusive_lock
 def extract_keypoints(
     images: str,
     store: PathOrUrl,
-    config: ExtractConfig = ExtractConfig(),  # noqa: B008 - frozen
+    config: ExtractSettings = ExtractConfig(),  # noqa: B008 - frozen
     overlays: PathOrUrl | None = None,
     overwrite: bool = False,
 ) -> LedgerCounts:
@@ -51,64 +52,68 @@ def extract_keypoints(
     Raises:
         TooManyFaultsError: After all else, if too many images were unreadable or failed.
     """
+    check_extraction(images, store, config, overlays, overwrite=overwrite)
     with exclusive_lock(store, config.lock_timeout) as lease, local_workers_ahead():
-        survey = scan_images(images, config, store)
+        inventory = scan_images(images, config, store)
         if overlays is not None:
-            check_overlays(unseen(survey.source), overlays)
+            check_overlays(opaque(inventory.source), overlays)
         plan = plan_missing_shards(
-            unseen(survey), store, config, worker_count(), overwrite=overwrite
+            opaque(inventory), store, config, worker_count(), overwrite=overwrite
         )
         shards = [*map(CompressedShard, plan)]
         del plan  # a million names, say, and their digests
         record_extraction(store, config)
-        compute_shards(shards, survey, store, config, lease)
-        ledger = publish(survey, store, config, lease)
+        compute_shards(shards, inventory, store, config, lease)
+        ledger = publish(inventory, store, config, lease)
         if overlays is not None:
-            _draw(survey, store, overlays, config)
+            _draw(inventory, store, overlays, config)
     refuse_too_many_faults(ledger, store, config.max_failure_rate)
     return ledger
 
 
 def compute_shards(
     shards: list[CompressedShard],
-    survey: ImageInventory,
+    inventory: ImageInventory,
     store: Location,
     config: ExtractConfig,
     lease: Lease,
 ) -> None:
     """Work on the shards, and let others see how many of all images are done."""
     n_images = sum(shard.n_images for shard in shards)
-    before = len(survey.source) - n_images
-    lease.progress(before, len(survey.source))
-    source = unmapped(survey.source.only(()))
+    before = len(inventory.source) - n_images
+    lease.progress(before, len(inventory.source))
+    source = unmapped(inventory.source.only(()))
     extracted = extract_shard.map(shards, source, unmapped(store), unmapped(config))
     for done in _finish("detection", extracted, n_images):
-        lease.progress(before + done, len(survey.source))
+        lease.progress(before + done, len(inventory.source))
 
 
 def publish(
-    survey: ImageInventory, store: Location, config: ExtractConfig, lease: Lease
+    inventory: ImageInventory, store: Location, config: ExtractConfig, lease: Lease
 ) -> LedgerCounts:
     """Show all results to the store's readers and on the run's page, if the store is ours yet."""
     lease.confirm()
-    ledger = publish_store(store, unseen(survey), config.choice)
+    ledger = publish_store(store, opaque(inventory), config.selection)
     show_ledger(ledger)
     show_images(store, ledger)
     return ledger
 
 
 def _draw(
-    survey: ImageInventory, store: Location, overlays: Location, config: ExtractConfig
+    inventory: ImageInventory, store: Location, overlays: Location, config: ExtractConfig
 ) -> None:
     shards = plan_shards(
-        survey.source.names,
+        inventory.source.names,
         images_per_shard=10 * shard_length(config),  # drawing is that much quicker
         n_workers=worker_count(),
     )
-    packed, source = [CompressedShard(shard) for shard in shards], unmapped(survey.source.only(()))
+    packed, source = (
+        [CompressedShard(shard) for shard in shards],
+        unmapped(inventory.source.only(())),
+    )
     names = expect_overlays(store, overlays)
     drawn = draw_overlays.map(packed, source, unmapped(store), unmapped(overlays))
-    for _ in _finish("overlays", drawn, len(survey.source)):
+    for _ in _finish("overlays", drawn, len(inventory.source)):
         pass
     remove_other_overlays(overlays, names)
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from prefect import flow
 
-from flows.config import PathOrUrl
 from flows.extract import extract_keypoints
+from flows.parameters import ExtractSettings, PathOrUrl
 from pose_lib.extract_config import ExtractConfig
 from tasks.artifacts import show_pictures
+from tasks.checks import check_export, check_openpose
 from tasks.failure_limit import refuse_if_nothing_was_read, tell_faults
 from tasks.import_keypoints import import_openpose
 from tasks.mlflow_tracking.registry import label_of
@@ -28,7 +29,7 @@ def render_poses(
     out: PathOrUrl,
     model: str = "bundled",
     n_people: int = 12,
-    beside: str = "",
+    compare_with: str = "",
 ) -> Rendered:
     """Lift everybody in the store and draw some of them, to disk and on this page.
 
@@ -37,13 +38,14 @@ def render_poses(
         out: Folder for ``poses3d.npz`` and the figures.
         model: ``bundled``, a lifter's folder, or an MLflow URI.
         n_people: How many people are drawn; the most complete ones.
-        beside: A second model, drawn beside the first; empty for none.
+        compare_with: A second model, drawn beside the first; empty for none.
     """
+    check_export(store, out)
     poses = {label_of(model): lift_people(store, model, out / "poses3d.npz")}
     export_poses(store, out / "poses3d.npz", out / "openpose")
-    if beside:
-        label = label_of(beside)
-        poses[label] = lift_people(store, beside, out / f"poses3d_{label}.npz")
+    if compare_with:
+        label = label_of(compare_with)
+        poses[label] = lift_people(store, compare_with, out / f"poses3d_{label}.npz")
     pictures, rendered = render_people(store, poses, out, n_people)
     show_pictures(pictures, key="poses", title=f"3D poses by {' and '.join(poses)}")
     return rendered
@@ -55,7 +57,7 @@ def lift_images(
     out: PathOrUrl,
     model: str = "bundled",
     n_people: int = 12,
-    config: ExtractConfig = ExtractConfig(),  # noqa: B008 - frozen
+    config: ExtractSettings = ExtractConfig(),  # noqa: B008 - frozen
 ) -> Rendered:
     """Go from photographs to 3D poses with a lifter that is already trained.
 
@@ -84,6 +86,7 @@ def lift_openpose(
         source: A file, or a folder that is searched to all depths.
         out: Folder for the keypoint store, the 3D poses and the figures.
     """
+    check_openpose(source, out)
     check_model(model)
     with exclusive_lock(out / "keypoints.zarr", ExtractConfig().lock_timeout):
         store = import_openpose(source, out / "keypoints.zarr")

@@ -3,11 +3,12 @@
 from prefect import flow
 
 from flows.cluster.runner import dask_runner, worker_count
-from flows.config import PathOrUrl
 from flows.extract import compute_shards, publish
-from pose_lib.extract_config import ExtractConfig
+from flows.parameters import ExtractSettings, PathOrUrl
+from pose_lib.recorded_config import recorded_settings
+from tasks.checks import check_retry
 from tasks.failure_limit import refuse_too_many_faults
-from tasks.retry import Retried, nothing_to_retry, plan_retry, recorded_settings, what_became
+from tasks.retry import Retried, nothing_to_retry, plan_retry, what_became
 from tasks.runtime.payload import CompressedShard
 from tasks.runtime.progress import tell
 from tasks.store_lock import exclusive_lock
@@ -15,7 +16,7 @@ from tasks.store_lock import exclusive_lock
 
 @flow(name="retry-failed", flow_run_name="retry {store}", task_runner=dask_runner())
 def retry_failed(
-    store: PathOrUrl, images: PathOrUrl | None = None, config: ExtractConfig | None = None
+    store: PathOrUrl, images: PathOrUrl | None = None, config: ExtractSettings | None = None
 ) -> Retried:
     """Try the unreadable and failed images of a store again, and touch no other.
 
@@ -28,12 +29,13 @@ def retry_failed(
         TooManyFaultsError: After all else, if too many of all images are still faulty.
     """
     config = config or recorded_settings(store)
+    check_retry(store, config, images)
     with exclusive_lock(store, config.lock_timeout) as lease:
         if nothing := nothing_to_retry(store):
             return nothing
         retry = plan_retry(store, config, worker_count(), images)
-        compute_shards([*map(CompressedShard, retry.shards)], retry.survey, store, config, lease)
-        ledger = publish(retry.survey, store, config, lease)
+        compute_shards([*map(CompressedShard, retry.shards)], retry.inventory, store, config, lease)
+        ledger = publish(retry.inventory, store, config, lease)
         retried = what_became(store, retry.before, ledger)
     tell(f"{retried.mended} of {len(retry.before)} images mended")
     refuse_too_many_faults(ledger, store, config.max_failure_rate)

@@ -6,8 +6,9 @@ import signal
 from collections.abc import Iterator
 from typing import Any
 
+from flows.cluster.placement import CLUSTER_VARIABLE, WORKERS_VARIABLE, workers_elsewhere
 from flows.console import progress_bars
-from flows.local.orphaned_runs import crash_dead_runs, noted_runs
+from flows.local.orphaned_runs import crash_orphaned_runs, noted_runs
 from flows.local.servers import configured_api, prefect_api
 from pose_lib.errors import InputError
 from tasks.runtime.progress import report_progress
@@ -27,7 +28,7 @@ def session(
     with progress_bars(), _ended_like_ctrl_c(signal.SIGTERM, signal.SIGHUP):
         report_progress("start", 0, 1, "Prefect API")
         with prefect_api(workspace, meanwhile) as url:
-            crash_dead_runs(workspace.running)
+            crash_orphaned_runs(workspace.running)
             report_progress("start", 1, 1, url)
             with noted_runs(workspace.running):
                 yield
@@ -41,16 +42,9 @@ def session_with_workers(
 
     Args:
         n_workers: Local worker processes; the environment's or the default number if None.
-        cluster: Where the workers are, as ``flows.cluster.runner`` reads it; as set by the
+        cluster: Where the workers are, as ``flows.cluster.placement`` reads it; as set by the
             environment if None.
     """
-    from flows.cluster.runner import (
-        CLUSTER_VARIABLE,
-        WORKERS_VARIABLE,
-        workers_ahead,
-        workers_elsewhere,
-    )
-
     if n_workers is not None:
         os.environ[WORKERS_VARIABLE] = str(n_workers)
     if cluster is not None:
@@ -60,6 +54,8 @@ def session_with_workers(
             "workers on other machines cannot reach the Prefect server that a run starts for "
             "itself on this one; name one that they can reach in PREFECT_API_URL"
         )
+    from flows.cluster.runner import workers_ahead  # imports Dask
+
     with session(workers_ahead()):
         yield
 

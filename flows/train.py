@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from prefect import flow
 
+from flows.parameters import TrainSettings
 from pose_lib.files.locations import Location
 from pose_lib.lifting.config import TrainConfig
 from tasks.artifacts import show_table
@@ -13,7 +14,7 @@ from tasks.train import TrainedLifter, facts, train_lifter
 @flow(name="train-lifter", flow_run_name="train lifter")
 def train(
     data: Sequence[Location],
-    config: TrainConfig = TrainConfig(),  # noqa: B008 - frozen
+    config: TrainSettings = TrainConfig(),  # noqa: B008 - frozen
     again: bool = False,
 ) -> TrainedLifter:
     """Train the GAN and its lifter on 2D poses alone, and make the lifter the champion.

@@ -7,7 +7,10 @@ import json
 import re
 import textwrap
 import types
+import warnings
+from collections.abc import Callable, Mapping
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -17,6 +20,10 @@ from pose_lib.files.parsing import read_toml
 Config = TypeVar("Config")
 
 _INTEGER_BITS = 63  # as TOML promises; Python's parser takes integers of any length
+
+
+class RenamedOptionWarning(FutureWarning):
+    """An option is given by its old name, which the next release no longer reads."""
 
 
 def read_config(path: Path, kind: type[Config]) -> Config:
@@ -29,12 +36,16 @@ def read_config(path: Path, kind: type[Config]) -> Config:
     return build_config(table, kind, where=str(path))
 
 
-def build_config(table: dict[str, Any], kind: type[Config], *, where: str) -> Config:
+def build_config(table: Mapping[str, Any], kind: type[Config], *, where: str) -> Config:
     """Make a config dataclass from a table of plain values.
 
     Args:
         where: The table's origin, for error messages.
+
+    Warns:
+        RenamedOptionWarning: Of each option that is given by its old name.
     """
+    table = with_current_names(table, kind, where=where)
     types_of = get_type_hints(kind)
     known = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
     for option in table:
@@ -52,6 +63,43 @@ def build_config(table: dict[str, Any], kind: type[Config], *, where: str) -> Co
         return kind(**values)
     except ValueError as error:
         raise InputError(f"{where}: {error}") from error
+
+
+def with_current_names(
+    table: Mapping[str, Any],
+    kind: type,
+    *,
+    where: str,
+    warn: Callable[[str], None] | None = None,
+) -> dict[str, Any]:
+    """Return the table of a config dataclass with its renamed options under their new names.
+
+    A dataclass lists them as ``RENAMED: ClassVar[Mapping[str, str]]``, old name to new, which may
+    be that of a nested table.
+
+    Args:
+        where: The table's origin, for messages.
+        warn: Called with a line for each old name; by default it is a `RenamedOptionWarning`.
+
+    Raises:
+        InputError: If an option is given by both names.
+    """
+    warn = warn or partial(warnings.warn, category=RenamedOptionWarning)
+    renamed: Mapping[str, str] = getattr(kind, "RENAMED", {})
+    types_of = get_type_hints(kind)
+    current: dict[str, Any] = {}
+    for name, value in table.items():
+        option = renamed.get(name, name)
+        if option != name and option in table:
+            raise InputError(f"{where}: {name!r} is now {option!r}; give only {option!r}")
+        if option != name:
+            warn(f"{where}: {name!r} is now {option!r}; the next release reads only the new name")
+        inner = types_of.get(option)
+        if dataclasses.is_dataclass(inner) and isinstance(value, Mapping):
+            assert isinstance(inner, type)
+            value = with_current_names(value, inner, where=f"{where}: {option}", warn=warn)
+        current[option] = value
+    return current
 
 
 def config_table(config: Any) -> dict[str, Any]:

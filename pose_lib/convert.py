@@ -18,7 +18,7 @@ _EARS = {"left_ear": 0.5, "right_ear": 0.5}
 _EYES = {"left_eye": 0.5, "right_eye": 0.5}
 _NECKS: tuple[dict[str, float], ...] = ({"neck": 1.0}, _SHOULDERS)
 
-STAND_INS: dict[str, tuple[dict[str, float], ...]] = {
+PROXY_JOINTS: dict[str, tuple[dict[str, float], ...]] = {
     "pelvis": ({"left_hip": 0.5, "right_hip": 0.5},),
     "neck": (_SHOULDERS,),
     "thorax": (_SHOULDERS,),
@@ -40,7 +40,7 @@ STAND_INS: dict[str, tuple[dict[str, float], ...]] = {
         *_NECKS,
     ),
 }
-"""Weights of source joints that stand in for a joint which the source lacks, best first.
+"""Proxy joints: weights of source joints for a joint that the source lacks, best first.
 
 The next is taken for a person who lacks a joint of the better one.
 """
@@ -104,5 +104,5 @@ def _combined(
 def _recipes(joint: str, source: Skeleton) -> list[dict[str, float]]:
     if joint in source.joints:
         return [{joint: 1.0}]
-    stand_ins = STAND_INS.get(joint, ())
-    return [recipe for recipe in stand_ins if all(name in source.joints for name in recipe)]
+    proxies = PROXY_JOINTS.get(joint, ())
+    return [recipe for recipe in proxies if all(name in source.joints for name in recipe)]

@@ -1,7 +1,8 @@
 """The settings of an extraction: which detector, how it finds people, and in what pieces."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from pose_lib.images.decode import MAX_PIXELS
 from pose_lib.openpose.config import OpenPoseConfig
@@ -15,7 +16,7 @@ class ExtractConfig:
     Attributes:
         detector: Name of what finds the people: openpose, or another that is installed.
         openpose: How OpenPose finds them; part of a store's identity.
-        choice: Who of those found is used further on. All stay in the store.
+        selection: Who of those found is used further on. All stay in the store.
         images_per_shard: Images of one task, by default 10 to 20 seconds of work: 128, or 16,384
             where OpenPose has a GPU; raised where there would be more than 100 tasks otherwise.
         images_per_batch: Images that are lost, and computed again, where a worker dies; by default
@@ -28,9 +29,15 @@ class ExtractConfig:
         lock_timeout: How long to wait where another run holds the store; 0 to give up at once.
     """
 
+    RENAMED: ClassVar[Mapping[str, str]] = {
+        "choice": "selection",
+        "max_failed_share": "max_failure_rate",
+        "wait_seconds": "lock_timeout",
+    }
+
     detector: str = "openpose"
     openpose: OpenPoseConfig = field(default_factory=OpenPoseConfig)
-    choice: PersonSelection = field(default_factory=PersonSelection)
+    selection: PersonSelection = field(default_factory=PersonSelection)
     images_per_shard: int | None = None
     images_per_batch: int | None = None
     max_pixels: int = MAX_PIXELS

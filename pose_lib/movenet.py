@@ -41,10 +41,10 @@ at 256, 0.80 and 0.87 at 384, 0.82 and 0.82 at 448: a larger input finds smaller
 those who fill the image.
 """
 
-LEAST_SCORE = 0.15
+MIN_SCORE = 0.15
 """People below it are left out; the network's spare rows are mostly below 0.1."""
 
-LEAST_CONFIDENCE = 0.05
+MIN_CONFIDENCE = 0.05
 """Joints below it are missing; the network gives a place to every joint, seen or not.
 
 Google recommends 0.3. On the annotated COCO people that costs OKS 0.07: what this network is
@@ -83,7 +83,7 @@ class MoveNet:
         """Return the people in a BGR image, highest score first, in its pixels."""
         height, width = image.shape[:2]
         prepared = prepare_image(image)
-        people = without_twins(people_in(self.network(prepared)))
+        people = without_duplicates(people_of_rows(self.network(prepared)))
         input_height, input_width = prepared.shape[:2]
         scale = LONGEST_SIDE / max(height, width)
         return in_image(people, (input_width / scale, input_height / scale), (width, height))
@@ -94,8 +94,8 @@ def identify(settings: None, weights: Path) -> DetectorIdentity:  # noqa: ARG001
     read_weights(weights)
     table = {
         "longest_side": LONGEST_SIDE,
-        "least_score": LEAST_SCORE,
-        "least_confidence": LEAST_CONFIDENCE,
+        "least_score": MIN_SCORE,
+        "least_confidence": MIN_CONFIDENCE,
         "same_distance": SAME_DISTANCE,
     }
     return DetectorIdentity(COCO_17, WEIGHTS_SHA256, table)
@@ -176,7 +176,7 @@ def prepare_image(image: UInt8[np.ndarray, "height width 3"]) -> Prepared:
     return input_image
 
 
-def people_in(rows: Rows) -> People:
+def people_of_rows(rows: Rows) -> People:
     """Return the people in the network's rows, highest score first, as shares of its input's sides.
 
     Source:
@@ -185,12 +185,12 @@ def people_in(rows: Rows) -> People:
     """
     score = rows[:, -1]
     order = np.argsort(-score, kind="stable")
-    sure = order[score[order] >= LEAST_SCORE]
+    sure = order[score[order] >= MIN_SCORE]
     yxc = rows[sure, : 3 * _N_JOINTS].reshape(-1, _N_JOINTS, 3)
     return People(yxc[..., [1, 0, 2]], score[sure])
 
 
-def without_twins(people: People) -> People:
+def without_duplicates(people: People) -> People:
     """Leave out duplicates: people who fill the image are often found twice.
 
     Args:
@@ -216,7 +216,7 @@ def in_image(people: People, whole: tuple[float, float], size: tuple[int, int]) 
     keypoints = people.keypoints * np.array([*whole, 1], np.float32)
     xy, confidence = keypoints[..., :2], keypoints[..., 2]
     inside = ((xy >= 0) & (xy <= np.array(size, np.float32))).all(axis=-1)
-    keypoints[~inside | (confidence < LEAST_CONFIDENCE)] = (np.nan, np.nan, 0)
+    keypoints[~inside | (confidence < MIN_CONFIDENCE)] = (np.nan, np.nan, 0)
     somewhere = (keypoints[..., 2] > 0).any(axis=1)
     return People(keypoints[somewhere], people.score[somewhere])
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pose_lib.config import build_config, config_table
+from pose_lib.config import build_config, config_table, with_current_names
 from pose_lib.extract_config import ExtractConfig
 from pose_lib.files.locations import Location
 from pose_lib.person_selection import PersonSelection
@@ -22,10 +22,10 @@ def record_settings(path: str | Location, config: ExtractConfig) -> None:
             store.attrs[_ATTRIBUTE] = table
 
 
-def record_choice(path: str | Location, choice: PersonSelection) -> None:
-    """Keep another choice of people among the settings, where they are kept."""
+def record_selection(path: str | Location, selection: PersonSelection) -> None:
+    """Keep another selection of people among the settings, where they are kept."""
     if config := read_settings(path):
-        record_settings(path, replace(config, choice=choice))
+        record_settings(path, replace(config, selection=selection))
 
 
 def read_settings(path: str | Location) -> ExtractConfig | None:
@@ -37,7 +37,14 @@ def read_settings(path: str | Location) -> ExtractConfig | None:
     table = open_root(path).attrs.get(_ATTRIBUTE)
     if not isinstance(table, dict):
         return None
-    return build_config(table, ExtractConfig, where=f"{path}, attribute {_ATTRIBUTE!r}")
+    where = f"{path}, attribute {_ATTRIBUTE!r}"
+    current = with_current_names(table, ExtractConfig, where=where, warn=lambda _: None)
+    return build_config(current, ExtractConfig, where=where)
+
+
+def recorded_settings(path: str | Location) -> ExtractConfig:
+    """Return the settings of the last extraction, the defaults if the store does not tell them."""
+    return read_settings(path) or ExtractConfig()
 
 
 def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -325,7 +325,7 @@ def examples(lifter: Lifter, truth: PoseTruth) -> Figure:
             title = f"{words}, {percent}th percentile: {error[person]:.0f} mm"
             box = (column / 3, 0.07 + 0.465 * (1 - row), 1 / 3, 0.455)
             _draw_example(figure, box, lifter, poses[[person]], truth.joints3d[person], title)
-    handles = legend_handles(with_filled=True, with_spread=True)
+    handles = legend_handles(with_filled=True, with_uncertainty=True)
     _legend(figure, [*handles, Line2D([], [], color=INK, linewidth=1.6, label="truth")])
     return figure
 
@@ -345,7 +345,7 @@ def _draw_example(
     for half, view in enumerate((AT_CAMERA, SIDE)):
         place = (left + half * width / 2, bottom, width / 2, 0.9 * height)
         axes = _spatial(figure, place)
-        draw_pose_3d(axes, pose, lifted.filled[0], BODY_15, view=view, spread=lifted.spread[0])
+        draw_pose_3d(axes, pose, lifted.filled[0], BODY_15, view=view, uncertainty=lifted.spread[0])
         for ends in BODY_15.bone_indices:
             axes.plot(*upright(true)[ends].T, color=INK, linewidth=1.6, zorder=20)
     figure.text(left + width / 2, bottom + 0.93 * height, title, **_words(12.5, ha="center"))

@@ -1,4 +1,4 @@
-"""Measuring how long the bones of 2D poses are, and telling a lifter."""
+"""Measuring how long the bones of 2D poses are, and giving a lifter these lengths."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ from pose_lib.lifting.lifter import Lifter
 from pose_lib.training_data import read_training_poses
 
 
-def measure_proportions(data: Sequence[Location], about: str) -> tuple[BoneLengthTable, ...]:
+def measure_bone_length_tables(data: Sequence[Location], about: str) -> tuple[BoneLengthTable, ...]:
     """Measure the sources of 2D poses, those on the same skeleton as one.
 
     Args:

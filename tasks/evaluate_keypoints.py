@@ -36,7 +36,6 @@ from pose_lib.plots.keypoint_page import (
     worst_sheets,
 )
 from pose_lib.store import (
-    is_store,
     read_image_root,
     read_keypoints,
     read_provenance,
@@ -70,8 +69,6 @@ def score_store(
     Returns:
         All figures, and pictures for the run's page.
     """
-    if is_store(folder):
-        raise InputError(f"{folder} is a store; name another folder for the report")
     report_progress(STAGE, 0, 3)
     keypoints = read_keypoints(store)
     read = _reader(store, keypoints.filename, images)

@@ -1,27 +1,16 @@
 """Exports of a keypoint store, as Prefect tasks."""
 
-from enum import StrEnum
-
 from prefect import task
 
 from pose_lib.files.locations import Location
 from pose_lib.formats.coco_json import write_coco
+from pose_lib.formats.export_format import ExportFormat
 from pose_lib.formats.keypoints_csv import write_csv
 from pose_lib.formats.npy_pair import write_npy_pair
 from pose_lib.formats.openpose_json import write_openpose
 from pose_lib.store import read_keypoints, read_ledger
 from pose_lib.store.ledger_csv import LEDGER_FILE, ledger_csv
 from tasks.runtime.retries import RETRY_OPTIONS
-
-
-class ExportFormat(StrEnum):
-    """What other programs read."""
-
-    NPY = "npy"
-    OPENPOSE = "openpose"
-    COCO = "coco"
-    CSV = "csv"
-
 
 _WRITERS = {
     ExportFormat.NPY: write_npy_pair,

@@ -22,7 +22,6 @@ from pose_lib.keypoints import ImageStatus, Keypoints
 from pose_lib.openpose.engine import on_gpu
 from pose_lib.person_selection import EVERYBODY, PersonSelection, check_selection
 from pose_lib.store import (
-    Provenance,
     Results,
     convert_old_parts,
     finished,
@@ -36,6 +35,7 @@ from pose_lib.store import (
 )
 from pose_lib.store.ledger import Ledger
 from pose_lib.store.name_index import TextsByName
+from tasks.checks import provenance
 from tasks.runtime.payload import UNHASHED, CompressedShard
 from tasks.runtime.retries import RETRY_OPTIONS
 from tasks.runtime.workspace import current_workspace
@@ -73,17 +73,17 @@ class LedgerCounts:
     reasons: tuple[tuple[str, str], ...]
 
 
-@task(name="survey-images")
+@task(name="scan-images")
 def scan_images(
     images: str, config: ExtractConfig, store: Location | None = None
 ) -> ImageInventory:
-    """Find the images and hash their content; refuse a choice of people that cannot be made.
+    """Find the images and hash their content; refuse a selection of people that cannot be made.
 
     Args:
         store: Knows the hashes of files that did not change since it was published.
     """
     source = find_images(images, max_pixels=config.max_pixels)
-    check_selection(config.choice, source.names)
+    check_selection(config.selection, source.names)
     stamps = _of_all(source, ImageSource.fingerprints)
     known = {} if store is None else known_digests(store)
     digests = _of_all(source, lambda block: block.digests(stamps, known))
@@ -92,7 +92,7 @@ def scan_images(
 
 @task(name="plan-shards", **UNHASHED)
 def plan_missing_shards(
-    survey: ImageInventory,
+    inventory: ImageInventory,
     store: Location,
     config: ExtractConfig,
     n_workers: int,
@@ -112,11 +112,11 @@ def plan_missing_shards(
     open_store(store, origin)
     convert_old_parts(store)
     results = finished(store)
-    places = results.find(list(survey.digests.values()))
+    places = results.find(list(inventory.digests.values()))
     if not overwrite and not (places >= 0).any():
-        _refuse_other_images(store, survey)
+        _refuse_other_images(store, inventory)
     final = results.final(places).tolist()
-    wanted = zip(survey.digests.items(), final, strict=True)
+    wanted = zip(inventory.digests.items(), final, strict=True)
     missing = {name: digest for (name, digest), is_final in wanted if not is_final}
     return cut_shards(missing, results, config, n_workers)
 
@@ -177,17 +177,17 @@ def extract_shard(
 
 @task(name="publish-store", **UNHASHED, **RETRY_OPTIONS)
 def publish_store(
-    store: Location, survey: ImageInventory, choice: PersonSelection = EVERYBODY
+    store: Location, inventory: ImageInventory, selection: PersonSelection = EVERYBODY
 ) -> LedgerCounts:
-    """Assemble what readers of the store see, for exactly the surveyed images."""
-    source = survey.source
+    """Assemble what readers of the store see, for exactly these images."""
+    source = inventory.source
     table = publish(
         store,
         source.names,
-        survey.digests,
-        fingerprints=survey.stamps,
+        inventory.digests,
+        fingerprints=inventory.stamps,
         root=source.root,
-        choice=choice,
+        choice=selection,
     )
     return ledger_of(table)
 
@@ -214,14 +214,6 @@ def _is_quick(config: ExtractConfig) -> bool:
     return config.detector == "openpose" and on_gpu(config.openpose.engine)
 
 
-def provenance(config: ExtractConfig) -> Provenance:
-    """Return what the detector's results depend on beside the images."""
-    weights = current_workspace().weights
-    identity = detector_named(config.detector).identify(config.detector_settings, weights)
-    settings = {"detector": config.detector, **identity.settings}
-    return Provenance(identity.skeleton.name, identity.weights_sha256, settings)
-
-
 def _refuse_another_version(shard: Shard) -> None:
     """Refuse work that was planned by another version: its results might differ."""
     here = version("poselift")
@@ -238,10 +230,10 @@ def _of_all(source: ImageSource, texts: Callable[[ImageSource], Mapping[str, str
     return TextsByName(source.names, itertools.chain.from_iterable(pieces))
 
 
-def _refuse_other_images(store: Location, survey: ImageInventory) -> None:
+def _refuse_other_images(store: Location, inventory: ImageInventory) -> None:
     """Refuse to replace the results of one folder of images by those of quite another."""
     root = read_image_root(store)
-    if root not in (None, survey.source.root):
+    if root not in (None, inventory.source.root):
         raise InputError(
             f"{store} holds the people of other images, those in {root}; name another store, "
             "or ask for this one to be overwritten"

@@ -143,7 +143,7 @@ def _draw_together(
     if not len(chosen):
         return ["overview.png", "viewer.html"]
     pose, filled, spread = (of[chosen[0]] for of in (lifted.poses3d, lifted.filled, lifted.spread))
-    turning = turntable_gif(pose, filled, spread=spread)
+    turning = turntable_gif(pose, filled, uncertainty=spread)
     write_atomic(folder / "turntable.gif", turning)
     return ["overview.png", "viewer.html", "turntable.gif"]
 

@@ -13,18 +13,18 @@ from pose_lib.files.locations import Location
 from pose_lib.files.safe_names import refuse_escaping_names
 from pose_lib.images.source import ImageSource
 from pose_lib.keypoints import ImageStatus
-from pose_lib.recorded_config import read_settings, record_settings
+from pose_lib.recorded_config import record_settings
 from pose_lib.store import (
     convert_old_parts,
     finished,
     known_digests,
     open_store,
-    read_image_root,
     read_ledger,
 )
 from pose_lib.store.ledger import Ledger
 from pose_lib.store.ledger_summary import faulty_rows
-from tasks.extract import ImageInventory, LedgerCounts, cut_shards, ledger_of, provenance
+from tasks.checks import image_root, provenance
+from tasks.extract import ImageInventory, LedgerCounts, cut_shards, ledger_of
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class Retry:
     """What is to be tried again.
 
     Attributes:
-        survey: All images of the store; the digests of the faulty ones are as of now.
+        inventory: All images of the store; the digests of the faulty ones are as of now.
         shards: The faulty ones.
         before: Label of the status that each of those has had.
     """
 
-    survey: ImageInventory
+    inventory: ImageInventory
     shards: list[Shard]
     before: Mapping[str, str]
 
@@ -59,11 +59,6 @@ class Retried:
         """How many are neither unreadable nor failed any more."""
         good = (ImageStatus.OK.label, ImageStatus.NO_PERSON.label)
         return sum(count for now in self.became.values() for s, count in now.items() if s in good)
-
-
-def recorded_settings(store: Location) -> ExtractConfig:
-    """Return the settings that the store's images were extracted with, the defaults if unknown."""
-    return read_settings(store) or ExtractConfig()
 
 
 @task(name="record-extraction")
@@ -96,7 +91,8 @@ def plan_retry(
     ledger = read_ledger(store)
     before = {ledger.filename[row]: _label(ledger, row) for row in faulty_rows(ledger)}
     refuse_escaping_names(before, store)
-    root = _image_root(store, images, tuple(before))
+    root = image_root(store, images)
+    _refuse_if_none_is_there(root, store, list(before))
     source = ImageSource(root, tuple(before), max_pixels=config.max_pixels)
     stamps = {
         name: stamp for name, (stamp, _) in known_digests(store).items()
@@ -124,24 +120,10 @@ def _label(ledger: Ledger, row: int) -> str:
     return ImageStatus(int(ledger.status[row])).label
 
 
-def _image_root(store: Location, images: Location | None, faulty: tuple[str, ...]) -> Location:
-    """Return the folder of the images, in which at least one of the faulty ones is."""
-    root = images or read_image_root(store)
-    if root is None:
-        raise InputError(f"{store} does not say where its images are; name the folder by --images")
-    if not root.is_dir():
-        raise InputError(
-            f"the images of {store} are not in {root} any more; if the folder moved, say where it "
-            "is by --images DIR"
-        )
-    if not any(_is_there(root, name) for name in faulty):
+def _refuse_if_none_is_there(root: Location, store: Location, faulty: list[str]) -> None:
+    paths = (root / name for name in faulty)
+    if not any(path.is_file() or path.parent.is_file() for path in paths):  # or a video's frame
         raise InputError(
             f"of {len(faulty)} images of {store} to try again none is in {root}, such as "
             f"{faulty[0]}; say where they are by --images DIR, or run extract again to drop them"
         )
-    return root
-
-
-def _is_there(root: Location, name: str) -> bool:
-    path = root / name
-    return path.is_file() or path.parent.is_file()  # a video's frame

@@ -28,9 +28,9 @@ def exclusive_lock(store: Location, lock_timeout: float, doing: str = "") -> Ite
     if outer := _held.get().get(key):
         yield outer
         return
-    _refuse_what_is_no_store(store)
-    patient = _Patience(store, lock_timeout)
-    with lock_store(store, doing or _flow_run(), wait=lock_timeout, tell=patient) as lease:
+    refuse_what_is_no_store(store)
+    announce = _TellOnce(store, lock_timeout)
+    with lock_store(store, doing or _flow_run(), wait=lock_timeout, tell=announce) as lease:
         token = _held.set({**_held.get(), key: lease})
         try:
             yield lease
@@ -38,7 +38,7 @@ def exclusive_lock(store: Location, lock_timeout: float, doing: str = "") -> Ite
             _held.reset(token)
 
 
-class _Patience:
+class _TellOnce:
     """Says once of each holder that it is waited for."""
 
     def __init__(self, store: Location, lock_timeout: float) -> None:
@@ -50,10 +50,10 @@ class _Patience:
         if holder not in self._known:
             self._known.add(holder)
             left = max(self._wait - waited, 0)
-            tell(f"{self._store} is held by {who}; waiting for up to {left:.0f} s (--wait)")
+            tell(f"{self._store} is held by {who}; waiting for up to {left:.0f} s (--lock-timeout)")
 
 
-def _refuse_what_is_no_store(store: Location) -> None:
+def refuse_what_is_no_store(store: Location) -> None:
     """Leave nothing of ours in a folder that is somebody else's."""
     if is_store(store) or not store.exists():
         return
@@ -63,6 +63,6 @@ def _refuse_what_is_no_store(store: Location) -> None:
 
 
 def _flow_run() -> str:
-    from prefect.runtime import flow_run  # heavy, and `poselift choose` is quick
+    from prefect.runtime import flow_run  # heavy, and `poselift select` is quick
 
     return f"flow run {flow_run.name}" if flow_run.id else "a run"

@@ -12,15 +12,13 @@ from tempfile import TemporaryDirectory
 import mlflow
 from prefect import task
 
-from pose_lib.datasets.pose_truth import read_pose_truth
-from pose_lib.errors import InputError, SickTrainingError
+from pose_lib.errors import SickTrainingError
 from pose_lib.files.atomic_write import write_atomic
 from pose_lib.files.locations import Location
 from pose_lib.lifting.files.lifter_folder import save_lifter
 from pose_lib.lifting.files.sweep_table import (
     CSV_FILE,
     MARKDOWN_FILE,
-    read_sweep,
     sweep_csv,
     sweep_markdown,
 )
@@ -31,6 +29,7 @@ from pose_lib.plots.figures import png_bytes
 from pose_lib.plots.training_figures import sweep_figure
 from pose_lib.training_data import TrainingPoses, read_training_poses
 from tasks.artifacts import MAX_PICTURE_BYTES, Picture, show_sweep
+from tasks.checks import check_sweep
 from tasks.evaluate import score_lifter
 from tasks.mlflow_tracking.checkpoint_folder import clear, lock_checkpoints
 from tasks.mlflow_tracking.client import (
@@ -89,14 +88,8 @@ def plan_sweep(
     Args:
         seeds: In place of the file's own.
     """
-    sweep = read_sweep(file)
-    if truth is not None:
-        read_pose_truth(truth)
-    try:
-        chosen = Sweep(sweep.variants, tuple(seeds)) if seeds is not None else sweep
-    except ValueError as error:
-        raise InputError(f"--seeds: {error}") from error
-    return PlannedSweep(file.stem, chosen, read_training_poses(data).digest)
+    chosen, poses = check_sweep(file, data, truth, seeds)
+    return PlannedSweep(file.stem, chosen, poses.digest)
 
 
 @contextmanager

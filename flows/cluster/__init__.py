@@ -1,4 +1,4 @@
-"""Where the work runs: the Dask runner and the settings of clusters.
+"""Where the work runs: the Dask runner, its workers, and the settings of clusters.
 
-This is the one place that names Dask.
+No other package of the flows names Dask.
 """

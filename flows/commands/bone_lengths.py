@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pose_lib.lifting.bone_length_table import BoneLengthTable
 
 
-def proportions(
+def bone_lengths(
     data: Data,
     model: Model = "bundled",
     save_to: Annotated[
@@ -40,11 +40,15 @@ def proportions(
     The poses must be of many different people. Lengths are in trunk lengths, the spine being 0.6,
     and stand beside those that the model knows. All data of one skeleton is one source.
     """
-    from tasks.bone_lengths import measure_proportions, save_with_tables
-    from tasks.mlflow_tracking.registry import fetch_lifter
+    from tasks.mlflow_tracking.model_uri import check_model
+
+    check_model(model)
+    from tasks.bone_lengths import measure_bone_length_tables, save_with_tables
+
+    tables = measure_bone_length_tables(data, about)
+    from tasks.mlflow_tracking.registry import fetch_lifter  # imports MLflow
 
     lifter = fetch_lifter(model)
-    tables = measure_proportions(data, about)
     if save_to is not None:
         save_with_tables(lifter, tables, save_to)
     if as_json:

@@ -72,6 +72,9 @@ def evaluate_keypoints(
     PCKh@0.5 for MPII's annotations, OKS and average precision for COCO's; with a report that shows
     the worst pictures.
     """
+    from tasks.checks import check_keypoint_evaluation
+
+    check_keypoint_evaluation(store, truth, out, images, sigmas)
     with session():
         from flows.evaluate import evaluate_keypoints as evaluate
 
@@ -112,7 +115,10 @@ def evaluate_lifter(
 
     PA-MPJPE without reflection and other errors, in mm.
     """
-    from tasks.evaluate import score_lifter
+    from tasks.checks import check_lifter_evaluation
+
+    check_lifter_evaluation(truth, model, poses2d)
+    from tasks.evaluate import score_lifter  # imports Prefect and MLflow
 
     scores = score_lifter(
         truth, model, kind.value, adapt=adapt, poses2d=poses2d, predictions=predictions
@@ -154,10 +160,10 @@ def evaluate_pixels(
 
     Needs pictures whose people are known in 2D and 3D.
     """
-    from pose_lib.datasets.image_truth import read_picture_truth
+    from tasks.checks import check_pixel_evaluation
 
     settings = pipeline_settings(config).extract
-    read_picture_truth(truth)  # what is none is told before any server starts
+    check_pixel_evaluation(images, truth, store, model, settings)
     with session_with_workers(workers, cluster), _kept_or_not(store) as keypoints:
         from flows.evaluate import evaluate_pixels as evaluate
 

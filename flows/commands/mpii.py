@@ -1,4 +1,4 @@
-"""Commands about annotated people: `mpii` audits the annotations, `choose` chooses by them."""
+"""The commands `mpii`, which audits annotations, and `select`, which can select people by them."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.commands.options import Annotations, Json, Store, Wait, person_choice
+from flows.commands.options import Annotations, Json, LockTimeout, Store, person_selection
 from flows.console import say, show_summary, show_table
 
 if TYPE_CHECKING:
@@ -63,37 +63,37 @@ def _show_audit(audit: "MpiiAudit") -> None:
         print(f"\n{len(audit.missing)} images are missing: {shown}")
 
 
-def choose(
+def select(
     store: Store,
     rule: Annotated[
         str,
         typer.Option(
-            "--choose",
+            "--select",
             help="Who in each image is used further on: all, largest, score, central or annotated.",
             metavar="RULE",
         ),
     ],
     annotations: Annotations = None,
-    wait: Wait = None,
+    lock_timeout: LockTimeout = None,
     as_json: Json = False,
 ) -> None:
-    """Choose who of the people found is used further on.
+    """Select who of the people found is used further on.
 
-    Exports, training and lifting use the chosen people. All stay in the store: choose again at
+    Exports, training and lifting use the selected people. All stay in the store: select again at
     any time, without the images.
     """
     from pose_lib.extract_config import ExtractConfig
-    from pose_lib.recorded_config import record_choice
+    from pose_lib.recorded_config import record_selection
     from pose_lib.store import choose_again, read_choice
     from tasks.runtime.progress import lines_to
     from tasks.store_lock import exclusive_lock
 
-    choice = person_choice(rule, annotations)
+    selection = person_selection(rule, annotations)
     read_choice(store)  # what is no store is told before anything is made
-    patience = ExtractConfig().lock_timeout if wait is None else wait
-    with lines_to(say), exclusive_lock(store, patience, "poselift choose"):
-        choose_again(store, choice)
-        record_choice(store, choice)
+    timeout = ExtractConfig().lock_timeout if lock_timeout is None else lock_timeout
+    with lines_to(say), exclusive_lock(store, timeout, "poselift select"):
+        choose_again(store, selection)
+        record_selection(store, selection)
     record = read_choice(store)
     if as_json:
         print(json.dumps(record))

@@ -105,7 +105,7 @@ InputHeight = Annotated[
         metavar="PIXELS",
     ),
 ]
-Choose = Annotated[
+Select = Annotated[
     str | None,
     typer.Option(
         help="Who in each image is used further on: all (the default), largest, score, central or "
@@ -117,7 +117,7 @@ Annotations = Annotated[
     Path | None,
     typer.Option(
         "--annotations",
-        help="Annotated people for `--choose annotated`: MPII .mat or .npz, COCO JSON.",
+        help="Annotated people for `--select annotated`: MPII .mat or .npz, COCO JSON.",
         metavar="FILE",
     ),
 ]
@@ -139,7 +139,7 @@ MaxFailureRate = Annotated[
         metavar="SHARE",
     ),
 ]
-Wait = Annotated[
+LockTimeout = Annotated[
     float | None,
     typer.Option(
         min=0,
@@ -176,11 +176,11 @@ def pipeline_settings(
     train_on: list[Path] | None = None,
     people: int | None = None,
     input_height: int | None = None,
-    choose: str | None = None,
+    select: str | None = None,
     annotations: Path | None = None,
     seed: int | None = None,
     max_failure_rate: float | None = None,
-    wait: float | None = None,
+    lock_timeout: float | None = None,
 ) -> "PipelineConfig":
     """Return the file's settings, or the defaults, changed by the options that are given."""
     from flows.config import PipelineConfig
@@ -196,30 +196,31 @@ def pipeline_settings(
     extract = settings.extract
     if input_height is not None:
         extract = _with_input_height(extract, input_height)
-    if choose is not None or annotations is not None:
-        extract = replace(extract, choice=person_choice(choose or "annotated", annotations))
-    return replace(settings, extract=with_limits(extract, max_failure_rate, wait))
+    if select is not None or annotations is not None:
+        selection = person_selection(select or "annotated", annotations)
+        extract = replace(extract, selection=selection)
+    return replace(settings, extract=with_limits(extract, max_failure_rate, lock_timeout))
 
 
 def with_limits(
-    extract: "ExtractConfig", max_failure_rate: float | None, wait: float | None
+    extract: "ExtractConfig", max_failure_rate: float | None, lock_timeout: float | None
 ) -> "ExtractConfig":
     """Return the settings with those of two limits that are given."""
     if max_failure_rate is not None:
         extract = replace(extract, max_failure_rate=max_failure_rate)
-    if wait is not None:
-        extract = replace(extract, lock_timeout=wait)
+    if lock_timeout is not None:
+        extract = replace(extract, lock_timeout=lock_timeout)
     return extract
 
 
-def person_choice(rule: str, annotations: Path | None) -> "PersonSelection":
-    """Return the choice of people that the options ask for."""
+def person_selection(rule: str, annotations: Path | None) -> "PersonSelection":
+    """Return the selection of people that the options ask for."""
     from pose_lib.person_selection import PersonSelection
 
     try:
         return PersonSelection(rule, str(annotations.absolute()) if annotations else None)
     except ValueError as error:
-        raise InputError(f"{error} (--choose {rule}, --annotations FILE)") from error
+        raise InputError(f"{error} (--select {rule}, --annotations FILE)") from error
 
 
 def _with_input_height(extract: "ExtractConfig", input_height: int) -> "ExtractConfig":

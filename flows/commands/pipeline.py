@@ -3,7 +3,6 @@
 import json
 import sys
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,21 +10,21 @@ import typer
 
 from flows.commands.options import (
     Annotations,
-    Choose,
     Cluster,
     ConfigFile,
     Data,
     Images,
     InputHeight,
     Json,
+    LockTimeout,
     MaxFailureRate,
     Model,
     NPeople,
     Out,
     Overwrite,
     Seed,
+    Select,
     Store,
-    Wait,
     Workers,
     not_empty,
     pipeline_settings,
@@ -33,6 +32,7 @@ from flows.commands.options import (
 )
 from flows.console import rounded, show_summary, show_values
 from flows.session import session, session_with_workers
+from pose_lib.formats.export_format import ExportFormat
 from tasks.runtime.workspace import DEFAULT_HOME, current_workspace
 
 if TYPE_CHECKING:
@@ -41,15 +41,6 @@ if TYPE_CHECKING:
     from tasks.train import TrainedLifter
 
 POSES_3D = "poses3d.npz"
-
-
-class Export(StrEnum):
-    """Formats of ``export --to``."""
-
-    NPY = "npy"
-    OPENPOSE = "openpose"
-    COCO = "coco"
-    CSV = "csv"
 
 
 def demo(out: Out = Path("poselift-demo"), as_json: Json = False) -> None:
@@ -81,11 +72,11 @@ def run(
     ] = None,
     people: NPeople = None,
     input_height: InputHeight = None,
-    choose: Choose = None,
+    select: Select = None,
     annotations: Annotations = None,
     seed: Seed = None,
     max_failure_rate: MaxFailureRate = None,
-    wait: Wait = None,
+    lock_timeout: LockTimeout = None,
     workers: Workers = None,
     cluster: Cluster = None,
     overwrite: Overwrite = False,
@@ -103,12 +94,15 @@ def run(
         train_on=train_on,
         people=people,
         input_height=input_height,
-        choose=choose,
+        select=select,
         annotations=annotations,
         seed=seed,
         max_failure_rate=max_failure_rate,
-        wait=wait,
+        lock_timeout=lock_timeout,
     )
+    from flows.config import check_pipeline
+
+    check_pipeline(images, out, settings, overwrite=overwrite)
     with session_with_workers(workers, cluster):
         from flows.pipeline import pose_pipeline
 
@@ -130,10 +124,10 @@ def extract(
     ] = None,
     config: ConfigFile = None,
     input_height: InputHeight = None,
-    choose: Choose = None,
+    select: Select = None,
     annotations: Annotations = None,
     max_failure_rate: MaxFailureRate = None,
-    wait: Wait = None,
+    lock_timeout: LockTimeout = None,
     workers: Workers = None,
     cluster: Cluster = None,
     overwrite: Overwrite = False,
@@ -146,11 +140,14 @@ def extract(
     settings = pipeline_settings(
         config,
         input_height=input_height,
-        choose=choose,
+        select=select,
         annotations=annotations,
         max_failure_rate=max_failure_rate,
-        wait=wait,
+        lock_timeout=lock_timeout,
     ).extract
+    from tasks.checks import check_extraction
+
+    check_extraction(images, store, settings, overlays, overwrite=overwrite)
     with session_with_workers(workers, cluster):
         from flows.extract import extract_keypoints
 
@@ -164,7 +161,7 @@ def extract(
 
 def export(
     store: Store,
-    to: Annotated[Export, typer.Option(help="The other program's format.")],
+    to: Annotated[ExportFormat, typer.Option(help="The other program's format.")],
     out: Out,
     as_json: Json = False,
 ) -> None:
@@ -173,11 +170,13 @@ def export(
     npy: keypoints.npy, filenames.npy and joints.txt. openpose: a JSON file for each image. coco:
     coco_results.json and coco_images.json. csv: keypoints.csv, a row for each joint.
     """
+    from tasks.checks import check_export
+
+    check_export(store, out)
     with session():
         from flows.pipeline import export_keypoints
-        from tasks.export import ExportFormat
 
-        written = export_keypoints(store, out, ExportFormat(to.value))
+        written = export_keypoints(store, out, to)
     show_values("Exported", {"format": to.value, "written": str(written)}, as_json)
 
 
@@ -197,6 +196,9 @@ def train(
     same data and settings is not trained again.
     """
     settings = pipeline_settings(config, seed=seed).train
+    from tasks.checks import check_training
+
+    check_training(data)
     with session():
         from flows.train import train as train_flow
 
@@ -227,20 +229,26 @@ def lift(
     """
     from pose_lib.formats.openpose_json import holds_openpose
     from pose_lib.store import is_store
+    from tasks.checks import check_export, check_extraction, check_openpose
+    from tasks.mlflow_tracking.model_uri import check_model
 
     path, n_people = place(source), people or 0
     settings = pipeline_settings(config).extract
+    check_model(model)
     if path.suffix == ".zarr" or is_store(path):
+        check_export(path, out / "poses")
         with session():
             from flows.render import render_poses
 
             rendered = render_poses(path, out / "poses", model, n_people)
     elif isinstance(path, Path) and holds_openpose(path):
+        check_openpose(path, out)
         with session():
             from flows.render import lift_openpose
 
             rendered = lift_openpose(path, out, model, n_people)
     else:
+        check_extraction(source, out / "keypoints.zarr", settings)
         with session_with_workers(workers, cluster):
             from flows.render import lift_images
 

@@ -12,9 +12,9 @@ from flows.commands.options import (
     Cluster,
     ConfigFile,
     Json,
+    LockTimeout,
     MaxFailureRate,
     Store,
-    Wait,
     Workers,
     pipeline_settings,
     place,
@@ -76,7 +76,7 @@ def retry(
     ] = None,
     config: ConfigFile = None,
     max_failure_rate: MaxFailureRate = None,
-    wait: Wait = None,
+    lock_timeout: LockTimeout = None,
     workers: Workers = None,
     cluster: Cluster = None,
     as_json: Json = False,
@@ -86,10 +86,12 @@ def retry(
     No other image is looked at. Settings are the store's; --config may change those that are no
     part of its identity, such as the limit on pixels.
     """
-    from tasks.retry import recorded_settings
+    from pose_lib.recorded_config import recorded_settings
+    from tasks.checks import check_retry
 
     settings = pipeline_settings(config).extract if config else recorded_settings(store)
-    settings = with_limits(settings, max_failure_rate, wait)
+    settings = with_limits(settings, max_failure_rate, lock_timeout)
+    check_retry(store, settings, images)
     with session_with_workers(workers, cluster):
         from flows.retry import retry_failed
 

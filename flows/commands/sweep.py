@@ -44,10 +44,10 @@ def sweep(
     The file names variants by the settings that they change; each is trained with every seed. Run
     it again to go on with a sweep that was cut short, or after adding a variant to the file.
     """
-    from pose_lib.lifting.files.sweep_table import read_sweep
+    from tasks.checks import check_sweep
 
     chosen = _numbers(seeds) if seeds is not None else None
-    read_sweep(file)  # a mistake in it is told before any server starts
+    check_sweep(file, data, truth, chosen)
     with session_with_workers(workers, cluster):
         from flows.sweep import sweep as sweep_flow
 

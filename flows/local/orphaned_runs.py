@@ -51,7 +51,7 @@ def noted_runs(folder: Path) -> Iterator[None]:
         note.unlink(missing_ok=True)
 
 
-def crash_dead_runs(folder: Path) -> None:
+def crash_orphaned_runs(folder: Path) -> None:
     """Set the runs noted by processes that are gone to Crashed, with what belongs to them."""
     notes = [note for note in folder.glob(f"{machine_id()}.*.*") if _is_left_over(note)]
     if runs := {run for note in notes for run in _runs_in(note)}:

@@ -33,7 +33,7 @@ QUIET = {
 }
 """Progress bars and one clear line at the end, no wall of log lines."""
 
-PATIENCE = {
+RETRIES = {
     "PREFECT_CLIENT_MAX_RETRIES": "7",
 }
 """A Prefect server may be gone for four minutes: requests wait 2, 4, 8 ... 128 seconds."""
@@ -52,7 +52,7 @@ def set_environment(workspace: Workspace) -> None:
 
     What the user has set stays as it is. Must run before Prefect is first imported.
     """
-    for name, value in {**OFFLINE, **QUIET, **PATIENCE}.items():
+    for name, value in {**OFFLINE, **QUIET, **RETRIES}.items():
         os.environ.setdefault(name, value)
     os.environ[HOME_VARIABLE] = str(workspace.home)
 
@@ -106,7 +106,7 @@ def _starting_prefect(workspace: Workspace, port: int) -> Iterator[tuple[str, "_
     command = [sys.executable, "-m", "prefect", "server", "start"]
     command += ["--host", LOOPBACK, "--port", str(port)]
     environment = {"PREFECT_HOME": str(workspace.prefect_home), "PREFECT_API_URL": url}
-    with _guarded(command, workspace.prefect_home / "server.log", environment) as server:
+    with _supervised(command, workspace.prefect_home / "server.log", environment) as server:
         yield url, server
 
 
@@ -131,7 +131,7 @@ def mlflow_server(workspace: Workspace, port: int | None = None) -> Iterator[str
     url = f"http://{LOOPBACK}:{port}"
     command = [sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port)]
     command += ["--backend-store-uri", workspace.tracking_uri, "--workers", "1"]
-    with _guarded(command, workspace.home / "mlflow-server.log", _NO_JOBS) as server:
+    with _supervised(command, workspace.home / "mlflow-server.log", _NO_JOBS) as server:
         server.wait_until_healthy(f"{url}/health")
         yield url
 
@@ -156,16 +156,16 @@ def _untaken(port: int) -> int:
 
 @dataclass(frozen=True)
 class _Server:
-    """A server's guardian, and where the server's output goes."""
+    """A server's supervisor, and where the server's output goes."""
 
-    guardian: subprocess.Popen[bytes]
+    supervisor: subprocess.Popen[bytes]
     log: Path
 
     def wait_until_healthy(self, url: str) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            if self.guardian.poll() is not None:
-                status = self.guardian.returncode
+            if self.supervisor.poll() is not None:
+                status = self.supervisor.returncode
                 raise ServerError(f"the server ended while starting ({status}); see {self.log}")
             if _answers(url):
                 self._keep()
@@ -175,19 +175,19 @@ class _Server:
 
     def _keep(self) -> None:
         """Have the server started again whenever it ends by itself."""
-        assert self.guardian.stdin is not None
+        assert self.supervisor.stdin is not None
         with contextlib.suppress(BrokenPipeError):
-            self.guardian.stdin.write(b"it works")
-            self.guardian.stdin.flush()
+            self.supervisor.stdin.write(b"it works")
+            self.supervisor.stdin.flush()
 
 
 @contextlib.contextmanager
-def _guarded(
+def _supervised(
     command: list[str], log: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[_Server]:
     make_folder(log.parent)
     with log.open("ab") as output:
-        guardian = subprocess.Popen(
+        supervisor = subprocess.Popen(
             [sys.executable, "-m", "flows.local.supervisor", *command],
             stdin=subprocess.PIPE,
             stdout=output,
@@ -196,12 +196,12 @@ def _guarded(
             start_new_session=True,  # Ctrl-C must reach the run, not its servers
         )
     try:
-        yield _Server(guardian, log)
+        yield _Server(supervisor, log)
     finally:
-        assert guardian.stdin is not None
+        assert supervisor.stdin is not None
         with contextlib.suppress(BrokenPipeError):
-            guardian.stdin.close()
-        guardian.wait()
+            supervisor.stdin.close()
+        supervisor.wait()
 
 
 @contextlib.contextmanager

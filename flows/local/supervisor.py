@@ -4,8 +4,8 @@
 when its own standard input closes, or on SIGTERM. The asking process holds the other end of that
 pipe, so the server ends with it however it ends: normally, by Ctrl-C or by ``kill -9``.
 
-Anything written to the pipe says that the server works. From then on the guardian starts it again,
-by the same command, whenever it ends by itself.
+Anything written to the pipe says that the server works. From then on the supervisor starts it
+again, by the same command, whenever it ends by itself.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ POLL_SECONDS = 0.1
 MOST_RESTARTS = 20
 
 
-def guard(command: list[str]) -> int:
+def supervise(command: list[str]) -> int:
     """Run a command until standard input closes, or it ends and was not said to work before.
 
     Returns:
@@ -68,4 +68,4 @@ def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> Non
 
 
 if __name__ == "__main__":
-    sys.exit(guard(sys.argv[1:]))
+    sys.exit(supervise(sys.argv[1:]))

@@ -153,7 +153,7 @@ def _activities(release: _Struct, n_images: int) -> tuple[str, ...]:
 def _per_image(release: _Struct, name: str, n_images: int) -> list[Any]:
     """Return what a table holds for each image; nothing where the file has no such table."""
     table = release.get(name)
-    if _is_empty(table):
+    if table is None or _is_empty(table):
         return []
     entries = [table]
     if isinstance(table, list | np.ndarray) and n_images != 1:

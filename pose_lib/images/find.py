@@ -76,6 +76,26 @@ def find_images(source: str | Location, *, max_pixels: int = MAX_PIXELS) -> Imag
     return ImageSource(root, names, max_pixels, listed=listed)
 
 
+def check_images(source: str | Location) -> None:
+    """Make sure that there is an image or a video, without a list of all.
+
+    Of a remote place only that its storage answers: a listing of it can take minutes.
+
+    Raises:
+        InputError: If there is none.
+    """
+    path = location(source)
+    check_storage(path)
+    if not isinstance(path, Path):
+        return
+    try:
+        found = holds_images(path) if path.is_dir() else bool(_list_files(path)[1])
+    except OSError as error:
+        raise InputError(f"cannot read {source}: {error.strerror or error}") from error
+    if not found:
+        raise InputError(_nothing_found(source, path))
+
+
 def mark_output(folder: Location) -> None:
     """Mark a folder of results, so that a search for images above it passes it over."""
     write_atomic(folder / OUTPUT_MARK, b"")

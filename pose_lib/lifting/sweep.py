@@ -9,7 +9,6 @@ from typing import Any
 from pose_lib.config import build_config
 from pose_lib.errors import InputError
 from pose_lib.lifting.config import TrainConfig
-from pose_lib.lifting.train import deciding_settings
 
 FIGURES = {
     "pa_mpjpe": ("PA-MPJPE, mm", 1),
@@ -61,6 +60,10 @@ class Sweep:
             raise ValueError("a sweep needs at least one variant, such as [variants.ours]")
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"a sweep needs seeds, each once, not {list(self.seeds)}")
+        from pose_lib.lifting.train import (
+            deciding_settings,
+        )  # imports torch; a wrong file is told first
+
         seen: dict[str, str] = {}
         for name, config in self.variants.items():
             twin = seen.setdefault(repr(deciding_settings(config)), name)

@@ -10,7 +10,7 @@ PRECISIONS = ("float32", "half")
 SIDE = 16
 """The network's input sides are multiples of this many pixels."""
 
-LEAST_SIDE = 64
+MIN_SIDE = 64
 """Shorter sides of the network's input are filled up with grey.
 
 A blank strip one or two cells wide looks like a crowd to the network, as it sees little but the
@@ -70,7 +70,7 @@ class OpenPoseConfig:
                 f"scale_number {self.scale_number} with scale_gap {self.scale_gap} scales images "
                 "down to nothing; lower one of them"
             )
-        least_pixels = max(self.input_height, LEAST_SIDE) ** 2
+        least_pixels = max(self.input_height, MIN_SIDE) ** 2
         if self.max_input_pixels < least_pixels:
             raise ValueError(
                 f"max_input_pixels must allow a square of input_height, at least {least_pixels}, "

@@ -108,7 +108,8 @@ class BodyModel:
         name: As in settings and file names.
         skeleton: The joints in the order of the heatmaps.
         limbs: Joint pairs in the order of the PAFs.
-        make_network: Builds the network, its weights still to be loaded.
+        make_network: Builds the network, a torch module, its weights still to be loaded. Only this
+            imports torch: a wrong setting is told in less time than that takes.
         license: Terms of the weights.
         published: The file that the weights are added from; None where they are bundled.
         first_cell: x, y of the input pixel where the first cell has its center; 3.5 is half a

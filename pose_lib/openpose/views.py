@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from pose_lib.openpose.config import LEAST_SIDE, SIDE, OpenPoseConfig
+from pose_lib.openpose.config import MIN_SIDE, SIDE, OpenPoseConfig
 from pose_lib.openpose.engine import Maps, Prepared
 from pose_lib.openpose.models import STRIDE, BodyModel
 from pose_lib.skeleton import mirrored_name
@@ -46,7 +46,7 @@ def prepare(image: UInt8[np.ndarray, "height width 3"], view: View) -> Prepared:
     resized = cv2.resize(halved(image, view), (view.width, view.height))
     if view.mirrored:
         resized = cv2.flip(resized, 1)
-    below, right = (max(0, LEAST_SIDE - side) for side in (view.height, view.width))
+    below, right = (max(0, MIN_SIDE - side) for side in (view.height, view.width))
     if below or right:
         grey = (128, 128, 128)
         resized = cv2.copyMakeBorder(resized, 0, below, 0, right, cv2.BORDER_CONSTANT, value=grey)
@@ -89,7 +89,7 @@ def input_size(
         factor /= too_many**0.5
     across, down = (max(SIDE, round(side * factor / SIDE) * SIDE) for side in (width, height))
     # Rounding up, above all a side that cannot be any shorter, may exceed the bound again.
-    widest = config.max_input_pixels // max(down, LEAST_SIDE) // SIDE * SIDE
+    widest = config.max_input_pixels // max(down, MIN_SIDE) // SIDE * SIDE
     return min(across, widest), down
 
 

@@ -1,1 +1,4 @@
-"""Pictures of poses: overlays on images and 3D figures."""
+"""Figures and pages: overlays on photographs, poses in space, reports and curves.
+
+Arrays come in; figures, PNG and HTML go out, and nothing is written to a disk.
+"""

@@ -20,7 +20,7 @@ def turntable_gif(
     pose: Float[np.ndarray, "15 3"],
     filled: Bool[np.ndarray, "15"],
     *,
-    spread: Float[np.ndarray, "15"] | None = None,
+    uncertainty: Float[np.ndarray, "15"] | None = None,
     n_frames: int = 36,
     seconds: float = 3.6,
     pixels: int = 320,
@@ -30,14 +30,14 @@ def turntable_gif(
     Args:
         pose: ``BODY_15``, camera frame, any unit.
         filled: Joints that were not seen in the picture; drawn hollow.
-        spread: The error to expect of each joint, drawn as a halo; none where not given.
+        uncertainty: The error to expect of each joint, drawn as a halo; none where not given.
         seconds: For a whole turn.
         pixels: Width and height.
     """
     elevation, first = FRONT
     azimuths = first + np.linspace(0, 360, n_frames, endpoint=False)
     views = [(elevation, float(azimuth)) for azimuth in azimuths]
-    frames = [_frame(pose, filled, spread, view, views, pixels) for view in views]
+    frames = [_frame(pose, filled, uncertainty, view, views, pixels) for view in views]
     palette = frames[0].quantize(_COLORS)  # one for all, or colors flicker
     indexed = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     buffer = io.BytesIO()
@@ -55,7 +55,7 @@ def turntable_gif(
 def _frame(
     pose: Float[np.ndarray, "15 3"],
     filled: Bool[np.ndarray, "15"],
-    spread: Float[np.ndarray, "15"] | None,
+    uncertainty: Float[np.ndarray, "15"] | None,
     view: tuple[float, float],
     views: list[tuple[float, float]],
     pixels: int,
@@ -63,7 +63,7 @@ def _frame(
     figure = Figure(figsize=(pixels / _DPI, pixels / _DPI), dpi=_DPI, facecolor="white")
     axes = figure.add_axes((0, 0, 1, 1), projection="3d")
     assert isinstance(axes, Axes3D)
-    draw_pose_3d(axes, pose, filled, BODY_15, view=view, spread=spread)
+    draw_pose_3d(axes, pose, filled, BODY_15, view=view, uncertainty=uncertainty)
     box = np.ptp([axes.get_xlim3d(), axes.get_ylim3d(), axes.get_zlim3d()], axis=1)
     axes.set_box_aspect(box, zoom=min(zoom_to_fit(box, each) for each in views))
     return Image.open(io.BytesIO(png_bytes(figure))).convert("RGB")

@@ -46,9 +46,6 @@ _SHRINKS = (1.0, 0.85, 0.7, 0.55, 0.4, 0.25)
 _COLORS = (256, 96)
 _VIEWS = {"from the camera": FRONT, "from the right": SIDE}
 
-_Lifted = tuple[str, Float[np.ndarray, "15 3"], Float[np.ndarray, "15"] | None]
-"""A lifter's label, its pose, and the error it expects."""
-
 
 def triptych(
     image: UInt8[np.ndarray, "height width 3"],
@@ -57,7 +54,7 @@ def triptych(
     pose: Float[np.ndarray, "15 3"],
     filled: Bool[np.ndarray, "15"],
     *,
-    spread: Float[np.ndarray, "15"] | None = None,
+    uncertainty: Float[np.ndarray, "15"] | None = None,
     title: str = "",
 ) -> Figure:
     """Show one person: photograph with skeleton, 2D pose, and the 3D pose from two angles.
@@ -67,10 +64,18 @@ def triptych(
         keypoints: As detected, on ``skeleton``.
         pose: Lifted, ``BODY_15``, camera frame, any unit.
         filled: Joints of ``BODY_15`` that were not detected; drawn hollow.
-        spread: The error to expect of each joint, drawn as a halo; none where not given.
+        uncertainty: The error to expect of each joint, drawn as a halo; none where not given.
     """
-    lifted = [("3D pose", pose, spread)]
-    return _person_figure(image, keypoints, skeleton, lifted, filled, title)
+    return comparison(
+        image,
+        keypoints,
+        skeleton,
+        pose[None],
+        filled,
+        labels=["3D pose"],
+        uncertainty=None if uncertainty is None else uncertainty[None],
+        title=title,
+    )
 
 
 def comparison(
@@ -81,20 +86,32 @@ def comparison(
     filled: Bool[np.ndarray, "15"],
     *,
     labels: Sequence[str],
-    spread: Float[np.ndarray, "lifter 15"] | None = None,
+    uncertainty: Float[np.ndarray, "lifter 15"] | None = None,
     title: str = "",
 ) -> Figure:
     """Show one person: photograph with skeleton, 2D pose, and several lifters' 3D poses.
 
     Args:
         labels: A lifter's name for each of ``poses``.
-        spread: The error that each lifter expects of each joint, drawn as a halo.
+        uncertainty: The error that each lifter expects of each joint, drawn as a halo.
     """
     if len(labels) != len(poses):
         raise ValueError(f"{len(poses)} poses but {len(labels)} labels")
-    spreads = [None] * len(poses) if spread is None else list(spread)
-    lifted = list(zip(labels, poses, spreads, strict=True))
-    return _person_figure(image, keypoints, skeleton, lifted, filled, title)
+    n_spatial = len(_VIEWS) * len(poses)
+    figure = Figure(figsize=(3 * (2 + n_spatial), 3.75), dpi=DPI, facecolor="white")
+    (photograph, flat), spatial = _row_of_panels(figure, n_flat=2, n_spatial=n_spatial)
+    moved = _draw_photograph(photograph, image, keypoints, skeleton)
+    draw_pose_2d(flat, moved, skeleton)
+    flat.set(xlim=photograph.get_xlim(), ylim=photograph.get_ylim())
+    _caption(figure, photograph, "photograph")
+    _caption(figure, flat, "2D pose")
+    shown = itertools.product(range(len(poses)), _VIEWS.items())
+    for axes, (lifter, (angle, view)) in zip(spatial, shown, strict=True):
+        halos = None if uncertainty is None else uncertainty[lifter]
+        draw_pose_3d(axes, poses[lifter], filled, BODY_15, view=view, uncertainty=halos)
+        _caption(figure, axes, f"{labels[lifter]}, {angle}")
+    _title_and_legend(figure, title, bool(filled.any()), uncertainty is not None)
+    return figure
 
 
 def pose_grid(
@@ -104,14 +121,14 @@ def pose_grid(
     poses: Float[np.ndarray, "person 15 3"],
     filled: Bool[np.ndarray, "person 15"],
     *,
-    spread: Float[np.ndarray, "person 15"] | None = None,
+    uncertainty: Float[np.ndarray, "person 15"] | None = None,
     columns: int = 4,
 ) -> Figure:
     """Show many people on one sheet, each as photograph with skeleton and one view in space.
 
     Args:
         images: The picture of each person, BGR.
-        spread: The error to expect of each joint, drawn as a halo; none where not given.
+        uncertainty: The error to expect of each joint, drawn as a halo; none where not given.
     """
     rows = max(1, -(-len(images) // columns))
     cell, gap, width = 1.9, 0.08, 3.8 * columns
@@ -124,11 +141,17 @@ def pose_grid(
         photograph = _flat_axes(figure, (left, bottom, across, upward))
         space = _spatial_axes(figure, (left + cell / width, bottom, across, upward))
         _draw_photograph(photograph, image, keypoints[person], skeleton)
-        halos = None if spread is None else spread[person]
+        halos = None if uncertainty is None else uncertainty[person]
         draw_pose_3d(
-            space, poses[person], filled[person], BODY_15, view=OBLIQUE, weight=0.7, spread=halos
+            space,
+            poses[person],
+            filled[person],
+            BODY_15,
+            view=OBLIQUE,
+            weight=0.7,
+            uncertainty=halos,
         )
-    _title_and_legend(figure, "", bool(filled.any()), spread is not None)
+    _title_and_legend(figure, "", bool(filled.any()), uncertainty is not None)
     return figure
 
 
@@ -186,32 +209,6 @@ def crop_to_person(
     return crop, moved
 
 
-def _person_figure(
-    image: UInt8[np.ndarray, "height width 3"],
-    keypoints: Float[np.ndarray, "joint 3"],
-    skeleton: Skeleton,
-    lifted: Sequence[_Lifted],
-    filled: Bool[np.ndarray, "15"],
-    title: str,
-) -> Figure:
-    """Draw the photograph, the 2D pose, and each labeled 3D pose from two angles."""
-    n_spatial = len(_VIEWS) * len(lifted)
-    figure = Figure(figsize=(3 * (2 + n_spatial), 3.75), dpi=DPI, facecolor="white")
-    (photograph, flat), spatial = _row_of_panels(figure, n_flat=2, n_spatial=n_spatial)
-    moved = _draw_photograph(photograph, image, keypoints, skeleton)
-    draw_pose_2d(flat, moved, skeleton)
-    flat.set(xlim=photograph.get_xlim(), ylim=photograph.get_ylim())
-    _caption(figure, photograph, "photograph")
-    _caption(figure, flat, "2D pose")
-    shown = itertools.product(lifted, _VIEWS.items())
-    for axes, ((label, pose, spread), (angle, view)) in zip(spatial, shown, strict=True):
-        draw_pose_3d(axes, pose, filled, BODY_15, view=view, spread=spread)
-        _caption(figure, axes, f"{label}, {angle}")
-    with_spread = any(spread is not None for _, _, spread in lifted)
-    _title_and_legend(figure, title, bool(filled.any()), with_spread)
-    return figure
-
-
 def _row_of_panels(
     figure: Figure, *, n_flat: int, n_spatial: int
 ) -> tuple[list[Axes], list[Axes3D]]:
@@ -265,7 +262,9 @@ def _caption(figure: Figure, axes: Axes, text: str) -> None:
     )
 
 
-def _title_and_legend(figure: Figure, title: str, with_filled: bool, with_spread: bool) -> None:
+def _title_and_legend(
+    figure: Figure, title: str, with_filled: bool, with_uncertainty: bool
+) -> None:
     width, height = figure.get_size_inches()
     left, top = _MARGIN_INCHES / width, 1 - 0.5 * _TITLE_INCHES / height
     half = round(_LETTERS_PER_INCH * width) // 2
@@ -273,7 +272,7 @@ def _title_and_legend(figure: Figure, title: str, with_filled: bool, with_spread
         title = f"{title[:half]} … {title[-half:]}"
     figure.text(left, top, title, va="center", parse_math=False, **_TITLE)
     figure.legend(
-        handles=legend_handles(with_filled=with_filled, with_spread=with_spread),
+        handles=legend_handles(with_filled=with_filled, with_uncertainty=with_uncertainty),
         loc="lower center",
         ncols=5,
         frameon=False,

@@ -29,9 +29,11 @@ def person_figure(
     title = keypoints.filename[keypoints.image[person]]
     first, *others = lifted.values()
     if not others:
-        pose, filled, spread = (of[person] for of in (first.poses3d, first.filled, first.spread))
+        pose, filled, uncertainty = (
+            of[person] for of in (first.poses3d, first.filled, first.spread)
+        )
         return triptych(
-            photograph, xyc, keypoints.skeleton, pose, filled, spread=spread, title=title
+            photograph, xyc, keypoints.skeleton, pose, filled, uncertainty=uncertainty, title=title
         )
     return comparison(
         photograph,
@@ -40,7 +42,7 @@ def person_figure(
         np.stack([by_model.poses3d[person] for by_model in lifted.values()]),
         first.filled[person],
         labels=list(lifted),
-        spread=np.stack([by_model.spread[person] for by_model in lifted.values()]),
+        uncertainty=np.stack([by_model.spread[person] for by_model in lifted.values()]),
         title=title,
     )
 
@@ -55,7 +57,7 @@ def overview_figure(
         keypoints.skeleton,
         lifted.poses3d[people],
         lifted.filled[people],
-        spread=lifted.spread[people],
+        uncertainty=lifted.spread[people],
     )
 
 
@@ -72,7 +74,7 @@ def viewer_page(
     return viewer_html(
         lifted.poses3d[people],
         lifted.filled[people],
-        spread=lifted.spread[people],
+        uncertainty=lifted.spread[people],
         names=[keypoints.filename[image] for image in keypoints.image[people].tolist()],
         thumbnails=thumbnails,
     )

@@ -22,9 +22,9 @@ from pose_lib.skeleton import Skeleton
 
 LINE_WIDTH_SHARE = 1 / 200
 """Width of a bone over the image's mean side."""
-SURE = 0.5
+OPAQUE_CONFIDENCE = 0.5
 """Confidence from which on a joint is drawn opaque."""
-FAINTEST = 0.3
+MIN_OPACITY = 0.3
 """Opacity of a joint with next to no confidence."""
 _SUBPIXEL_BITS = 4
 
@@ -81,8 +81,8 @@ def _draw_opacity(
     skeleton: Skeleton,
     width: float,
 ) -> None:
-    certainty = np.clip(np.nan_to_num(keypoints[:, 2]) / SURE, 0, 1)
-    values = np.round(255 * (FAINTEST + (1 - FAINTEST) * certainty)).astype(int)
+    certainty = np.clip(np.nan_to_num(keypoints[:, 2]) / OPAQUE_CONFIDENCE, 0, 1)
+    values = np.round(255 * (MIN_OPACITY + (1 - MIN_OPACITY) * certainty)).astype(int)
     for ends in skeleton.bone_indices:
         if found[ends].all():
             value = int(values[ends].min())

@@ -64,7 +64,7 @@ def draw_pose_3d(
     *,
     view: tuple[float, float],
     weight: float = 1.0,
-    spread: Float[np.ndarray, "joint"] | None = None,
+    uncertainty: Float[np.ndarray, "joint"] | None = None,
 ) -> None:
     """Draw a pose in space over a ground grid with its shadow, one scale on all axes.
 
@@ -73,7 +73,7 @@ def draw_pose_3d(
         filled: Joints that were not seen in the picture: drawn hollow, their bones dashed.
         view: Elevation and azimuth in degrees.
         weight: Of lines and dots, below one in small axes.
-        spread: Radius of a halo around each joint, in the unit of the pose; none where not given.
+        uncertainty: Radius of a halo around each joint, in the unit of the pose.
     """
     points = upright(pose)
     known = np.isfinite(points).all(-1)
@@ -81,7 +81,7 @@ def draw_pose_3d(
         axes.set_axis_off()
         axes.text2D(0.5, 0.5, "not lifted", transform=axes.transAxes, ha="center", fontsize=11)
         return
-    halos = np.zeros(len(points)) if spread is None else np.nan_to_num(spread)
+    halos = np.zeros(len(points)) if uncertainty is None else np.nan_to_num(uncertainty)
     _frame(axes, points[known], halos[known], view)
     _draw_ground(axes, points, skeleton, weight)
     _draw_halos(axes, points[known], halos[known], _colors(skeleton)[known], view)
@@ -95,7 +95,7 @@ def draw_pose_3d(
         axes.plot(*points[joint, :, None], **style, zorder=10.01 + nearness[joint])
 
 
-def legend_handles(*, with_filled: bool, with_spread: bool = False) -> list[Line2D]:
+def legend_handles(*, with_filled: bool, with_uncertainty: bool = False) -> list[Line2D]:
     """Return what the colors stand for and, where any are shown, the hollow joints and halos."""
     sides = {"right_hip": "right", "left_hip": "left", "neck": "middle"}
     handles = [
@@ -105,7 +105,7 @@ def legend_handles(*, with_filled: bool, with_spread: bool = False) -> list[Line
     if with_filled:
         style = _joint_style("neck", hollow=True)
         handles.append(Line2D([], [], label="not seen, filled in", **style))
-    if with_spread:
+    if with_uncertainty:
         style = _joint_style("neck") | {"markersize": 3 * _JOINT_SIZE, "markeredgewidth": 0}
         halo = Line2D([], [], label="halo: error to expect", **style, alpha=2 * _HALO_OPACITY)
         handles.append(halo)

@@ -24,7 +24,7 @@ def viewer_html(
     poses: Float[np.ndarray, "person 15 3"],
     filled: Bool[np.ndarray, "person 15"],
     *,
-    spread: Float[np.ndarray, "person 15"] | None = None,
+    uncertainty: Float[np.ndarray, "person 15"] | None = None,
     names: Sequence[str],
     title: str = "3D poses",
     thumbnails: Sequence[bytes] = (),
@@ -34,8 +34,8 @@ def viewer_html(
     Args:
         poses: ``BODY_15``, camera frame, any unit; a NaN joint is left out.
         filled: Joints that were not seen in the picture; drawn hollow.
-        spread: The error to expect of each joint, in the unit of the poses, drawn as a halo that
-            the reader can turn off; none where not given.
+        uncertainty: The error to expect of each joint, in the unit of the poses; drawn as a halo
+            that the reader can turn off.
         names: What to call each person.
         thumbnails: A JPEG of each person, or none at all; see ``thumbnail``.
     """
@@ -44,7 +44,7 @@ def viewer_html(
             f"{len(poses)} poses, but {len(names)} names and {len(thumbnails)} thumbnails"
         )
     pictures = [base64.b64encode(jpeg).decode("ascii") for jpeg in thumbnails] or [""] * len(poses)
-    spreads = np.zeros(filled.shape, np.float32) if spread is None else spread
+    uncertainties = np.zeros(filled.shape, np.float32) if uncertainty is None else uncertainty
     scene = {
         "title": title,
         "colors": SIDE_COLORS,
@@ -56,7 +56,7 @@ def viewer_html(
         "people": [
             {"name": name, "filled": mask.tolist(), "picture": picture, **_in_sphere(pose, halos)}
             for name, pose, mask, halos, picture in zip(
-                names, poses, filled, spreads, pictures, strict=True
+                names, poses, filled, uncertainties, pictures, strict=True
             )
         ],
     }

@@ -13,13 +13,11 @@ from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 
 from pose_lib.errors import InputError
-from pose_lib.lifting.files.lifter_folder import REGISTRY_PREFIXES, load_lifter
+from pose_lib.lifting.files.lifter_folder import load_lifter
 from pose_lib.lifting.lifter import Lifter
 from pose_lib.skeleton import BODY_15
 from tasks.mlflow_tracking.client import connect, download
-
-MODEL = "pose-lifter"
-CHAMPION = "champion"
+from tasks.mlflow_tracking.model_uri import CHAMPION, MODEL, check_model, is_mlflow_uri
 
 _N_COLUMNS = 3 * len(BODY_15)
 
@@ -92,7 +90,8 @@ def fetch_lifter(uri: str) -> Lifter:
     Raises:
         InputError: If there is no such lifter.
     """
-    if not uri.startswith(REGISTRY_PREFIXES):
+    check_model(uri)
+    if not is_mlflow_uri(uri):
         return load_lifter(uri)
     with tempfile.TemporaryDirectory() as folder:
         return load_lifter(download(uri, Path(folder)) / "artifacts" / "lifter")

@@ -16,7 +16,7 @@ UNHASHED: dict[str, Any] = {"cache_policy": NO_CACHE}
 keypoint store knows what is done."""
 
 
-def unseen(value: T) -> T:
+def opaque(value: T) -> T:
     """Hand a value to a task that is called directly, without a search for futures in all of it.
 
     The search takes 4 microseconds and 100 bytes for each text. Not for tasks that are submitted:

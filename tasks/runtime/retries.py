@@ -73,7 +73,7 @@ def retry_while_unreachable(function: Callable[Arguments, Answer]) -> Callable[A
     """
 
     @wraps(function)
-    def patient(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+    def retried(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
         for delay in DELAYS:
             try:
                 return function(*args, **kwargs)
@@ -83,4 +83,4 @@ def retry_while_unreachable(function: Callable[Arguments, Answer]) -> Callable[A
             time.sleep(delay)
         return function(*args, **kwargs)
 
-    return patient
+    return retried

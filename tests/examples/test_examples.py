@@ -39,7 +39,12 @@ def registered_lifter(folder):
         ("photo_to_3d", no_preparation, "1 people, 3D poses of shape (1, 15, 3)", "person_0.png"),
         ("store_with_xarray", store, "Dimensions:", None),
         ("own_2d_to_3d", no_preparation, "imputed: left_wrist", None),
-        ("registered_lifter", registered_lifter, "was trained with", "registered_lifter.png"),
+        (
+            "registered_lifter",
+            registered_lifter,
+            "loaded models:/pose-lifter@champion",
+            "registered_lifter.png",
+        ),
         ("custom_detector", no_preparation, "1 person, on BODY_15", "own.png"),
     ],
 )

@@ -17,15 +17,10 @@ from flows.cli import app
 from flows.config import PipelineConfig
 from flows.local.servers import free_port
 from pose_lib.config import read_config
-from pose_lib.datasets.sample import sample_images, sample_poses
-from pose_lib.extract.image_result import ImageResult, join_results
-from pose_lib.extract_config import ExtractConfig
+from pose_lib.datasets.sample import sample_poses
 from pose_lib.formats.npy_pair import read_npy_pair
 from pose_lib.formats.openpose_json import read_openpose
-from pose_lib.keypoints import ImageStatus, People
-from pose_lib.skeleton import COCO_18, MPII_16
-from pose_lib.store import open_store, publish, read_keypoints, write_shard
-from tasks.extract import provenance
+from pose_lib.store import read_keypoints
 
 HEAVY = {"torch", "prefect", "mlflow", "dask", "distributed", "cv2", "zarr", "matplotlib"}
 SICK_TRAINING = """
@@ -109,87 +104,6 @@ def test_the_printed_config_is_the_default_and_can_be_read(poselift, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("command", "culprit"),
-    [
-        ("nonsense", "nonsense"),
-        ("status", "see `poselift status --help`"),
-        ("export full.zarr --out out", "npy, openpose, coco, csv"),
-        ("extract pictures --store new.zarr --overlays file", "file is a file"),
-        ("extract pictures --store new.zarr --cluster nowhere", "no cluster 'nowhere'"),
-        ("extract pictures --store new.zarr --cluster broken.toml", "broken.toml"),
-        ("extract pictures", "--store"),
-        ("extract pictures --store new.zarr --nonsense", "--nonsense"),
-        ("extract pictures --store new.zarr --workers 0", "--workers"),
-        ("extract pictures --store new.zarr --workers two", "--workers"),
-        ("extract pictures --store new.zarr --input-height 100", "100"),
-        ("extract pictures --store new.zarr --config missing.toml", "missing.toml"),
-        ("extract pictures --store new.zarr --config unknown.toml", "input_heigth"),
-        ("run pictures --out out --config broken.toml", "broken.toml"),
-        ("run pictures --out out --config wrong_type.toml", "steps"),
-        ("extract missing --store new.zarr", "missing"),
-        ("extract empty --store new.zarr", "no image in"),
-        ("extract texts --store new.zarr", "no image in"),
-        ("extract texts/a.txt --store new.zarr", "a.txt"),
-        ("extract missing/*.jpg --store new.zarr", "missing/*.jpg"),
-        ("extract pictures --store file", "file"),
-        ("extract pictures --store texts", "texts"),
-        ("extract pictures --store texts --overwrite", "texts"),
-        ("extract pictures --store full.zarr --input-height 176", "input_height"),
-        ("run pictures --out file", "file"),
-        ("run pictures --out out --train-on wrong_keys.npz", "wrong_keys.npz"),
-        ("export full.zarr --to docx --out out", "docx"),
-        ("export missing.zarr --to npy --out out", "missing.zarr"),
-        ("export texts --to npy --out out", "texts"),
-        ("export full.zarr --to npy --out file", "file"),
-        ("export full.zarr --to openpose --out file", "file"),
-        ("export full.zarr --to coco --out file", "file"),
-        ("export full.zarr --to csv --out file", "file"),
-        ("status missing.zarr", "missing.zarr"),
-        ("status texts", "texts"),
-        ("status file", "file"),
-        ("train missing.npz", "missing.npz"),
-        ("train texts", "texts"),
-        ("train wrong_keys.npz", "wrong_keys.npz"),
-        ("train wrong_shape.npz", "wrong_shape.npz"),
-        ("train few.npz", "too few people"),
-        ("train full.zarr", "full.zarr"),
-        ("train few.npz --config unknown_training.toml", "stepps"),
-        ("sweep missing.toml few.npz", "missing.toml"),
-        ("sweep broken.toml few.npz", "broken.toml"),
-        ("sweep sweep.toml missing.npz", "missing.npz"),
-        ("sweep sweep.toml few.npz", "too few people"),
-        ("sweep sweep.toml few.npz --truth wrong_keys.npz", "wrong_keys.npz"),
-        ("sweep sweep.toml few.npz --seeds one", "'one'"),
-        ("sweep wrong_sweep.toml few.npz", "flexoin_weight"),
-        ("lift pictures --out out --model nowhere", "nowhere"),
-        ("lift full.zarr --out out --model nowhere", "nowhere"),
-        ("lift full.zarr --out file", "file"),
-        ("lift missing.zarr --out out", "missing.zarr"),
-        ("evaluate lifter --truth missing.npz", "missing.npz"),
-        ("evaluate lifter --truth wrong_keys.npz", "wrong_keys.npz"),
-        ("evaluate lifter --truth wrong_truth.npz", "kp2d_body25"),
-        ("evaluate lifter --truth truth.npz --model nowhere", "nowhere"),
-        ("evaluate lifter --truth truth.npz --model texts", "texts"),
-        ("evaluate lifter --truth truth.npz --model models:/pose-lifter@nobody", "@nobody"),
-        ("evaluate lifter --truth truth.npz --model models:/pose-lifter/99", "/99"),
-        ("evaluate lifter --truth truth.npz --input loud", "loud"),
-        ("models promote 99", "99"),
-        ("models rollback", "champion"),
-        ("--home file models list", "file"),
-    ],
-)
-def test_bad_input_is_one_line_that_names_the_culprit_and_nothing_is_lost(
-    api, poselift, materials, command, culprit
-):
-    before = _contents(materials)
-    outcome = poselift(*command.split())
-    assert outcome.status == 2, outcome.err
-    assert culprit in _only_line(outcome.err)
-    assert outcome.out == ""
-    assert before.items() <= _contents(materials).items()
-
-
-@pytest.mark.parametrize(
     "command",
     [
         "export full.zarr --to npy --out locked/out",
@@ -269,47 +183,9 @@ def test_the_ledger_is_told_to_people_and_to_programs(poselift, materials):
 
 @pytest.fixture
 def materials(tmp_path):
-    """What the bad commands are given, in the current folder."""
-    for folder in ("empty", "texts", "pictures"):
-        (tmp_path / folder).mkdir()
-    (tmp_path / "file").write_text("in the way")
-    (tmp_path / "texts" / "a.txt").write_text("no picture")
-    shutil.copy(sample_images() / "coffee.jpg", tmp_path / "pictures")
-    (tmp_path / "broken.toml").write_text("n_people = = 2")
-    (tmp_path / "unknown.toml").write_text("[extract.openpose]\ninput_heigth = 176")
-    (tmp_path / "unknown_training.toml").write_text("[train.gan]\nstepps = 1")
-    (tmp_path / "sweep.toml").write_text("[variants.ours]")
-    (tmp_path / "wrong_sweep.toml").write_text("[variants.ours]\ngan.flexoin_weight = 0")
-    (tmp_path / "wrong_type.toml").write_text('[train.gan]\nsteps = "many"')
-    _write_arrays(tmp_path)
-    _write_store(tmp_path / "full.zarr")
+    """What the commands are given, in the current folder."""
+    write_materials(tmp_path)
     return tmp_path
-
-
-def _write_arrays(folder):
-    names = np.array(MPII_16.joints)
-    people = np.random.default_rng(0).uniform(1, 500, (20, 16, 2)).astype(np.float32)
-    np.savez(folder / "few.npz", joints=people, joint_names=names)
-    np.savez(folder / "wrong_shape.npz", joints=people[:, :14], joint_names=names)
-    np.savez(folder / "wrong_keys.npz", poses=people)
-    twelve = ["shoulder", "elbow", "wrist", "hip", "knee", "ankle"]
-    joints = np.array(["nose", *(side + joint for side in "lr" for joint in twelve)])
-    truth = {"joints": joints, "joints3d_cam": np.ones((4, len(joints), 3), np.float32)}
-    seen = np.ones((4, 25, 3), np.float32)
-    np.savez(folder / "truth.npz", kp2d_body25=seen, kp2d_body25_noisy=seen, **truth)
-    few = seen[:, :24]
-    np.savez(folder / "wrong_truth.npz", kp2d_body25=few, kp2d_body25_noisy=seen, **truth)
-
-
-def _write_store(path):
-    """Write a store of one image that shows nobody."""
-    digests = {"coffee.jpg": "0" * 32}
-    nobody = People(np.empty((0, 18, 3), np.float32), np.empty(0, np.float32))
-    result = ImageResult(ImageStatus.NO_PERSON, nobody, (600, 400), "no person found", 0.1)
-    keypoints = join_results(digests, [result], COCO_18)
-    open_store(path, provenance(ExtractConfig()))
-    write_shard(path, keypoints, list(digests.values()), np.zeros(1, np.float32))
-    publish(path, list(digests), digests)
 
 
 def _only_line(err):

@@ -1,9 +1,19 @@
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
-from pose_lib.config import build_config, config_table, config_toml, read_config
+from pose_lib.config import (
+    RenamedOptionWarning,
+    build_config,
+    config_table,
+    config_toml,
+    read_config,
+    with_current_names,
+)
 from pose_lib.errors import InputError
 
 
@@ -16,12 +26,16 @@ class Inner:
             pixels.
     """
 
+    RENAMED: ClassVar[Mapping[str, str]] = {"tallness": "height"}
+
     height: int = 368
     scales: tuple[float, ...] = (1.0,)
 
 
 @dataclass(frozen=True)
 class Outer:
+    RENAMED: ClassVar[Mapping[str, str]] = {"inside": "inner"}
+
     inner: Inner = field(default_factory=Inner)
     rate: float = 0.5
     folder: Path | None = None
@@ -84,3 +98,29 @@ def test_settings_written_as_toml_say_what_each_option_means():
 
 def test_a_setting_that_is_not_set_is_left_out_of_the_toml(tmp_path):
     assert read_config(written(tmp_path, config_toml(Outer())), Outer).folder is None
+
+
+def test_old_names_are_read_with_a_line_that_names_file_old_and_new(tmp_path):
+    with pytest.warns(RenamedOptionWarning) as warned:
+        config = read_config(written(tmp_path, "[inside]\ntallness = 184\n"), Outer)
+    assert config == Outer(Inner(184))
+    messages = [str(warning.message) for warning in warned]
+    assert len(messages) == 2
+    assert all("settings.toml" in message for message in messages)
+    assert "'inside' is now 'inner'" in messages[0]
+    assert "inner: 'tallness' is now 'height'" in messages[1]
+
+
+def test_old_names_beside_their_new_ones_are_refused(tmp_path):
+    text = "[inner]\ntallness = 184\nheight = 256\n"
+    with pytest.raises(InputError, match=r"settings\.toml: inner: 'tallness' is now 'height'"):
+        read_config(written(tmp_path, text), Outer)
+
+
+def test_recorded_settings_of_old_names_are_read_in_silence():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        table = with_current_names(
+            {"inside": {"tallness": 184}}, Outer, where="a store", warn=lambda _: None
+        )
+    assert table == {"inner": {"height": 184}}

@@ -17,7 +17,13 @@ from pose_lib.datasets.sample import EMPTY_IMAGE, sample_images
 from pose_lib.errors import InputError
 from pose_lib.extract.detector import DetectorModule, PersonDetector, detector_named
 from pose_lib.keypoints import People
-from pose_lib.movenet import MoveNet, load_movenet, people_in, prepare_image, without_twins
+from pose_lib.movenet import (
+    MoveNet,
+    load_movenet,
+    people_of_rows,
+    prepare_image,
+    without_duplicates,
+)
 from pose_lib.openpose.config import OpenPoseConfig
 from pose_lib.openpose.load import load_openpose
 from pose_lib.skeleton import BODY_15, COCO_17
@@ -66,7 +72,7 @@ def test_a_spot_is_found_where_it_is_whatever_the_proportions(width, height):
 
 
 def test_people_come_surest_first_and_spare_rows_not_at_all(person):
-    people = people_in(np.stack([row_of(person, score) for score in (0.02, 0.3, 0.7)]))
+    people = people_of_rows(np.stack([row_of(person, score) for score in (0.02, 0.3, 0.7)]))
     np.testing.assert_allclose(people.score, [0.7, 0.3])
     np.testing.assert_allclose(people.keypoints[0], person)
 
@@ -75,7 +81,7 @@ def test_a_person_found_twice_is_one_and_a_neighbour_another(person):
     almost = person + np.float32([0.01, 0, 0])
     neighbour = person + np.float32([0.3, 0, 0])
     people = People(np.stack([person, almost, neighbour]), np.float32([0.6, 0.5, 0.4]))
-    np.testing.assert_allclose(without_twins(people).score, [0.6, 0.4])
+    np.testing.assert_allclose(without_duplicates(people).score, [0.6, 0.4])
 
 
 def test_joints_outside_the_image_and_unseen_ones_are_missing(person):

@@ -1,16 +1,17 @@
-"""Who is chosen: one a picture by what they look like, or those whom annotations are about."""
+"""Who is selected: one person of each image by a rule, or those who are annotated."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from mpii_mat import image_of, save_release
 
 from pose_lib.annotations import Annotations
 from pose_lib.convert import convert_keypoints
 from pose_lib.datasets.annotation_files import read_keypoint_truth
 from pose_lib.errors import InputError
 from pose_lib.keypoints import Keypoints
-from pose_lib.person_selection import PersonSelection, select_people
+from pose_lib.person_selection import PersonSelection, check_selection, select_people
 from pose_lib.skeleton import BODY_15, MPII_16
 
 HEIGHT = 200
@@ -209,3 +210,15 @@ def test_annotated_photographs_choose_their_people_out_of_strangers(shared):
 def test_a_choice_that_cannot_be_made_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         PersonSelection(**options)
+
+
+def test_a_choice_can_be_checked_before_there_are_people(tmp_path):
+    names = ("day/a.jpg", "day/b.jpg")
+    check_selection(PersonSelection("largest"), names)
+    truth = save_release(tmp_path / "truth.mat", [image_of("b.jpg")])
+    check_selection(PersonSelection("annotated", str(truth)), names)
+    with pytest.raises(InputError, match=r"truth\.mat: not one of the 1 images is annotated"):
+        check_selection(PersonSelection("annotated", str(truth)), names[:1])
+    with pytest.raises(InputError, match=r"gone\.mat") as raised:
+        check_selection(PersonSelection("annotated", str(tmp_path / "gone.mat")), names)
+    assert str(raised.value).count("gone.mat") == 1

@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterator, Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -20,20 +19,21 @@ from torch import nn
 
 from pose_lib.errors import InputError
 from pose_lib.files.atomic_write import write_atomic
-from pose_lib.files.parsing import read_json, validation_errors
+from pose_lib.files.parsing import validation_errors
 from pose_lib.lifting.bone_length_table import as_plain, from_plain
+from pose_lib.lifting.files.lifter_description import (
+    BUNDLED,
+    DESCRIPTION,
+    REGISTRY_PREFIXES,
+    SCHEMA,
+    WEIGHTS,
+    read_lifter_files,
+)
 from pose_lib.lifting.lifter import Lifter
 from pose_lib.lifting.lifter_input import CONDITIONED_KINDS
 from pose_lib.lifting.networks import Regressor
 from pose_lib.lifting.tensor_state import Tensors, packed
 from pose_lib.skeleton import BODY_15
-
-SCHEMA = "poselift-lifter/2"
-WEIGHTS, DESCRIPTION = "lifter.safetensors", "lifter.json"
-BUNDLED = "bundled"
-REGISTRY_PREFIXES = ("models:/", "runs:/")
-
-_MAX_DESCRIPTION_BYTES = 1 << 22  # of some kB, more where the origin tells much
 
 
 def save_lifter(lifter: Lifter, folder: Path, *, half: bool = False) -> None:
@@ -77,18 +77,7 @@ def load_lifter(model: str | Path = BUNDLED) -> Lifter:
             f"it with tasks.mlflow_tracking.registry.fetch_lifter({str(model)!r})"
         )
     folder = Path(model)
-    if not (folder / DESCRIPTION).is_file():
-        raise InputError(
-            f"there is no lifter at {str(model)!r}: give `bundled`, a lifter's folder (with "
-            f"{DESCRIPTION}), or MLflow's models:/pose-lifter@champion"
-        )
-    description = _read_description(folder)
-    content = _read_bytes(folder / WEIGHTS, "lifter")
-    if hashlib.sha256(content).hexdigest() != description.get("sha256"):
-        raise InputError(
-            f"{folder / WEIGHTS} is damaged: its hash is not that in {DESCRIPTION}; "
-            "copy the folder again"
-        )
+    description, content = read_lifter_files(folder)
     with validation_errors(folder, "a lifter that this version knows"), _reading_tensors():
         regressor = _regressor(content, description["width"])
         told = description["proportions"]
@@ -131,26 +120,3 @@ def _regressor(content: bytes, width: int) -> Regressor:
     regressor = Regressor(weights["table"], width, torch.Generator())
     regressor.load_state_dict(weights)
     return regressor.requires_grad_(False)
-
-
-def _read_description(folder: Path) -> dict[str, Any]:
-    path = folder / DESCRIPTION
-    description = read_json(
-        path, "lifter", max_bytes=_MAX_DESCRIPTION_BYTES, remedy="copy the folder again"
-    )
-    if not isinstance(description, dict) or description.get("schema") != SCHEMA:
-        raise InputError(
-            f"{path} describes no lifter of schema {SCHEMA}; one of another version of this "
-            "package must be trained again"
-        )
-    return description
-
-
-def _read_bytes(path: Path, what: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or error
-        raise InputError(
-            f"cannot read the {what} in {path.parent}: {path.name}: {reason}"
-        ) from error

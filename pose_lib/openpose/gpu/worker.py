@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from pose_lib.extract.image_result import ImageResult, Picture, fault_result, people_result
-from pose_lib.openpose.config import LEAST_SIDE, OpenPoseConfig
+from pose_lib.openpose.config import MIN_SIDE, OpenPoseConfig
 from pose_lib.openpose.gpu.network import split_maps
 from pose_lib.openpose.models import STRIDE, BodyModel
 from pose_lib.openpose.people import people_in
@@ -74,7 +74,7 @@ class Slots:
 def slots_for(config: OpenPoseConfig, model: BodyModel, map_type: np.dtype) -> Slots:
     """Return slots with room for any image that these settings allow."""
     # What is shorter than the least side is filled up to it.
-    pixels = max(config.max_input_pixels, LEAST_SIDE * max(LEAST_SIDE, config.input_height))
+    pixels = max(config.max_input_pixels, MIN_SIDE * max(MIN_SIDE, config.input_height))
     channels = len(model.skeleton) + 1 + 2 * len(model.limbs)
     map_bytes = pixels // STRIDE**2 * channels * map_type.itemsize
     input_bytes, map_bytes = (-(-size // _PAGE) * _PAGE for size in (3 * pixels, map_bytes))

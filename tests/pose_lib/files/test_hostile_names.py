@@ -19,19 +19,20 @@ from pose_lib.plots.viewer import viewer_html
 from pose_lib.store import Provenance, open_store
 
 ESCAPING = ("../x.jpg", "a/../../x.jpg", "/x.jpg", "..", "", "a\0.jpg", "\ud800.jpg")
-ODD = tuple(
-    sorted(
-        [
-            *("two\nlines.jpg", "=cmd|' /C calc'!A0.jpg", "@sum.jpg", "+1.jpg", "-1.jpg"),
-            *("</script><script>alert(1)</script>.jpg", "$x$ \\frac.jpg", "%00.jpg", "CON.jpg"),
-            *(
-                "x" * 300 + ".jpg",
-                "é" * 200 + "/" + "ü" * 200 + ".png",
-                "\x1b[31mred.jpg",
-                "a'\".jpg",
-            ),
-        ]
-    )
+ODD = (
+    "$x$ \\frac.jpg",
+    "%00.jpg",
+    "+1.jpg",
+    "-1.jpg",
+    "</script><script>alert(1)</script>.jpg",
+    "=cmd|' /C calc'!A0.jpg",
+    "@sum.jpg",
+    "CON.jpg",
+    "\x1b[31mred.jpg",
+    "a'\".jpg",
+    "two\nlines.jpg",
+    "x" * 300 + ".jpg",
+    "é" * 200 + "/" + "ü" * 200 + ".png",
 )
 WRITERS = (write_npy_pair, write_openpose, write_coco, write_csv)
 
@@ -100,17 +101,17 @@ def test_links_in_a_store_are_not_followed_by_who_writes_it(home, place):
 
 @pytest.mark.parametrize("write", WRITERS)
 def test_odd_names_are_no_matter(home, write):
-    write(some_keypoints(ODD), home)
+    write(some_keypoints(sorted(ODD)), home)
     assert all(file.startswith("a/b/results/") for file in files(home.parents[2]))
 
 
 def test_odd_names_come_back_as_they_were(home):
-    people = some_keypoints(ODD)
+    people = some_keypoints(sorted(ODD))
     assert read_openpose(write_openpose(people, home)).filename == people.filename
 
 
 def test_a_spreadsheet_sees_no_formula(home):
-    with write_csv(some_keypoints(ODD), home).open(newline="") as file:
+    with write_csv(some_keypoints(sorted(ODD)), home).open(newline="") as file:
         names = {row["filename"] for row in csv.DictReader(file)}
     assert names
     assert not any(name.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) for name in names)

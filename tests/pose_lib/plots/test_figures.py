@@ -118,24 +118,24 @@ def test_a_filled_joint_is_hollow_in_the_color_of_its_side():
 
 
 def test_a_halo_is_round_and_as_wide_as_the_spread_from_wherever_it_is_seen():
-    spread = np.linspace(0.02, 0.3, 15).astype(np.float32)
-    figure = triptych(IMAGE, KEYPOINTS, BODY_15, POSE, WHOLE, spread=spread)
+    uncertainty = np.linspace(0.02, 0.3, 15).astype(np.float32)
+    figure = triptych(IMAGE, KEYPOINTS, BODY_15, POSE, WHOLE, uncertainty=uncertainty)
     png_bytes(figure)
     for axes in spatial(figure):
         azimuth = np.radians(axes.azim)
         across = np.array([[0, 0, 0], [-np.sin(azimuth), np.cos(azimuth), 0]])
         pixels_per_unit = np.linalg.norm(np.diff(on_paper(axes, across), axis=0))
         centers = on_paper(axes, upright(POSE))
-        for halo, center, radius in zip(halos(axes), centers, spread, strict=True):
+        for halo, center, radius in zip(halos(axes), centers, uncertainty, strict=True):
             edge = axes.transData.transform(halo.get_paths()[0].vertices)
             distance = np.linalg.norm(edge - center, axis=1)
             np.testing.assert_allclose(distance, pixels_per_unit * radius, rtol=1e-3)
 
 
 def test_only_a_spread_that_is_known_gives_halos_and_a_word_about_them():
-    spread = np.full(15, 0.1, np.float32)
-    spread[0] = np.nan
-    figure = triptych(IMAGE, KEYPOINTS, BODY_15, POSE, WHOLE, spread=spread)
+    uncertainty = np.full(15, 0.1, np.float32)
+    uncertainty[0] = np.nan
+    figure = triptych(IMAGE, KEYPOINTS, BODY_15, POSE, WHOLE, uncertainty=uncertainty)
     assert [len(halos(axes)) for axes in spatial(figure)] == [14, 14]
     plain = triptych(IMAGE, KEYPOINTS, BODY_15, POSE, WHOLE)
     assert [len(halos(axes)) for axes in spatial(plain)] == [0, 0]

@@ -37,9 +37,11 @@ def test_the_page_holds_every_person_upright_and_to_scale():
 
 
 def test_halos_have_the_scale_of_the_pose_and_are_none_where_nothing_is_known():
-    spread = np.full((3, 15), 0.2, np.float32)
-    spread[1] = np.nan
-    first, second, third = scene(viewer_html(POSES, FILLED, spread=spread, names=NAMES))["people"]
+    uncertainty = np.full((3, 15), 0.2, np.float32)
+    uncertainty[1] = np.nan
+    first, second, third = scene(viewer_html(POSES, FILLED, uncertainty=uncertainty, names=NAMES))[
+        "people"
+    ]
     for pose, person in ((POSES[0], first), (POSES[2], third)):
         joints = np.array(person["joints"])
         scale = np.linalg.norm(joints[1] - joints[0]) / np.linalg.norm(pose[1] - pose[0])
