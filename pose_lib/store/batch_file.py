@@ -6,10 +6,12 @@ image have ``digest``, ``size``, ``status``, ``attempts``, ``seconds`` and ``n_p
 person ``keypoints`` and ``score``.
 """
 
+import contextlib
 import io
 import json
 import sys
 import zipfile
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -54,11 +56,12 @@ def encode_batch(results: ExtractionResults, provenance: Provenance) -> bytes:
     return file.getvalue()
 
 
-def decode_batch(content: bytes, provenance: Provenance) -> ExtractionResults:
-    """Return the results in a file.
+@contextlib.contextmanager
+def open_batch(content: bytes, provenance: Provenance) -> Iterator[Mapping[str, np.ndarray]]:
+    """Give the columns of a file, each of which is decoded when it is asked for.
 
     Raises:
-        One of ``NO_BATCH``, if it has none of that provenance.
+        One of ``NO_BATCH``, if it has no results of that provenance.
     """
     with np.load(io.BytesIO(content), allow_pickle=False) as columns:
         if any(member.compress_type for member in columns.zip.infolist()):
@@ -66,21 +69,30 @@ def decode_batch(content: bytes, provenance: Provenance) -> ExtractionResults:
         about = _json_value(columns["about"])
         if (about["schema"], about["provenance"]) != (BATCH_SCHEMA, provenance.digest):
             raise ValueError("it is of another schema or provenance")
-        n_people, status = columns["n_people"], columns["status"].astype(np.int64)
-        if unknown := set(np.unique(status).tolist()) - set(ImageStatus):
+        if unknown := set(np.unique(columns["status"]).tolist()) - set(ImageStatus):
             raise ValueError(f"unknown image status {sorted(unknown)}")
-        keypoints = Keypoints(
-            skeleton=skeleton_named(provenance.skeleton),
-            filename=tuple(_json_value(columns["filename"])),
-            size=columns["size"],
-            status=status,
-            reason=tuple(map(sys.intern, _json_value(columns["reason"]))),
-            keypoints=columns["keypoints"],
-            image=np.repeat(np.arange(len(n_people)), n_people),
-            score=columns["score"],
-        )
-        digests = tuple(digest.decode() for digest in columns["digest"].tolist())
-        return ExtractionResults(keypoints, digests, columns["attempts"], columns["seconds"])
+        yield columns
+
+
+def decode_batch(columns: Mapping[str, np.ndarray], provenance: Provenance) -> ExtractionResults:
+    """Return the results in an open file.
+
+    Raises:
+        One of ``NO_BATCH``, if the columns do not agree.
+    """
+    n_people = columns["n_people"]
+    keypoints = Keypoints(
+        skeleton=skeleton_named(provenance.skeleton),
+        filename=tuple(_json_value(columns["filename"])),
+        size=columns["size"],
+        status=columns["status"].astype(np.int64),
+        reason=tuple(map(sys.intern, _json_value(columns["reason"]))),
+        keypoints=columns["keypoints"],
+        image=np.repeat(np.arange(len(n_people)), n_people),
+        score=columns["score"],
+    )
+    digests = tuple(digest.decode() for digest in columns["digest"].tolist())
+    return ExtractionResults(keypoints, digests, columns["attempts"], columns["seconds"])
 
 
 def _json_array(value: Any) -> np.ndarray:

@@ -11,7 +11,7 @@ import contextlib
 import json
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -26,6 +26,7 @@ from pose_lib.store.batch_file import (
     NO_BATCH,
     decode_batch,
     encode_batch,
+    open_batch,
 )
 from pose_lib.store.ledger import ExtractionResults
 from pose_lib.store.name_index import Texts
@@ -72,7 +73,7 @@ class Results:
         return np.concatenate([np.empty(0, int), *places])
 
     def _find(self, digests: Sequence[str]) -> Int[np.ndarray, "wanted"]:
-        wanted, at = _ascii(digests), np.full(len(digests), -1)
+        wanted, at = np.array(digests, np.bytes_), np.full(len(digests), -1)
         if len(self):
             order = np.argsort(wanted)  # a search in order is ten times as quick
             place = np.searchsorted(self.digest, wanted[order]).clip(max=len(self) - 1)
@@ -104,12 +105,10 @@ def index_batches(path: str | Location, names: Sequence[str]) -> Results:
     provenance = read_provenance(path)
 
     def index(name: str) -> _Index | None:
-        try:
-            batch = read_batch(path, name, provenance)
-        except NoBatchError:
-            return None
-        status = batch.keypoints.status.astype(np.int8)
-        return name, _ascii(batch.digest), status, batch.attempts
+        with contextlib.suppress(NoBatchError), _open(path, name, provenance) as columns:
+            status = columns["status"].astype(np.int8)
+            return name, columns["digest"], status, columns["attempts"]
+        return None
 
     with ThreadPoolExecutor(_READERS) as pool:
         return _best([found for found in pool.map(index, names) if found is not None])
@@ -160,12 +159,21 @@ def read_batch(path: str | Location, name: str, provenance: Provenance) -> Extra
     Raises:
         NoBatchError: If it is gone, damaged, or of another provenance.
     """
+    with _open(path, name, provenance) as columns:
+        return decode_batch(columns, provenance)
+
+
+@contextlib.contextmanager
+def _open(
+    path: str | Location, name: str, provenance: Provenance
+) -> Iterator[Mapping[str, np.ndarray]]:
     file = location(path) / _FOLDER / name
     content = read_object(file)
     if content is None or not name.endswith(f"-{_hash(content)}{_SUFFIX}"):
         raise NoBatchError(f"{file} is gone or damaged; run the same command again")
     try:
-        return decode_batch(content, provenance)
+        with open_batch(content, provenance) as columns:
+            yield columns
     except NO_BATCH as error:
         raise NoBatchError(f"{file} is no batch of this store: {error}") from error
 
@@ -206,10 +214,6 @@ def begun_digests(path: str | Location, key: str) -> Counter[str]:
 
 def _hash(content: bytes) -> str:
     return blake2b(content, digest_size=16).hexdigest()
-
-
-def _ascii(digests: Sequence[str]) -> np.ndarray:
-    return np.array(digests, np.bytes_)
 
 
 _Index = tuple[str, np.ndarray, np.ndarray, np.ndarray]

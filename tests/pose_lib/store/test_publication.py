@@ -241,14 +241,11 @@ def test_publishing_again_writes_nothing_where_nothing_changed(store, monkeypatc
     assert extract(store, NAMES).chosen.all()
 
 
-@pytest.mark.parametrize("every", [5])
-def test_killed_at_any_write_nothing_is_lost_and_the_next_run_mends_it(
-    tmp_path, monkeypatch, every
-):
-    """Kill a run after every so many writes, then go on as a second run would."""
+def test_killed_at_any_write_nothing_is_lost_and_the_next_run_mends_it(tmp_path, monkeypatch):
+    """Kill a run after every fifth number of writes, then go on as a second run would."""
     names = NAMES[:2]
     monkeypatch.setattr(gathering, "_MOST_BATCHES", 1)
-    for allowed in range(0, 300, every):
+    for allowed in range(0, 300, 5):
         store = tmp_path / f"{allowed}.zarr"
         killed = run_with_writes(store, names, allowed, monkeypatch)
         complete_or_said_so(store, names)
