@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-TESTS := $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadgroup --durations 20
+TESTS := $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile --durations 20
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all check format clean

@@ -18,14 +18,6 @@ from tasks.runtime.workspace import HOME_VARIABLE, Workspace
 os.environ.update(OFFLINE | QUIET)  # before a test module imports Prefect, which reads it once
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have one process run all tests that may use the Prefect server, so that one is enough."""
-    for item in items:
-        if {"api", "poselift"} & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group("prefect"))
-
-
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """A working folder of the tests' own, with nothing in it yet."""

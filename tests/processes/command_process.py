@@ -75,7 +75,7 @@ class Started:
         """What it printed on stdout."""
         return self.log.with_suffix(".out").read_text()
 
-    def wait_for(self, pattern, *, seconds=120):
+    def wait_for(self, pattern, *, seconds=300):
         """Wait until something is printed."""
         deadline = time.monotonic() + seconds
         while not re.search(pattern, self.printed + self.out):
