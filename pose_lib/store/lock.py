@@ -227,8 +227,8 @@ def _acquire(
         who = str(seen.holder or "somebody whose lease cannot be read")
         if waited >= wait:
             raise StoreBusyError(
-                f"{store} is held by {who}; wait longer with --lock-timeout SECONDS, which also takes it "
-                f"over from a dead one after {pace.dead:.0f} s"
+                f"{store} is held by {who}; wait longer with --lock-timeout SECONDS, which also "
+                f"takes it over from a dead one after {pace.dead:.0f} s"
             )
         tell(who, waited)
         time.sleep(min(pace.look, wait - waited))
