@@ -63,7 +63,7 @@ def kill_writing_workers(world: World, kills: int, seed: int) -> Iterable[Row]:
     row = Row("worker or flow killed while it writes", recovered_by="Dask, or the same command")
     log, store = world.folder / "writing.deaths", world.folder / "writing.zarr"
     for attempt in range(20):
-        plan = Plan(str(log), chance=0.0008 if attempt < kills // 10 else 0.0, seed=seed + attempt)
+        plan = Plan(str(log), chance=0.004 if attempt < kills // 10 else 0.0, seed=seed + attempt)
         with world.extracting(images, store, config, **plan.environment()) as run:
             status = run.end()
             run.expect_no_process(row)
