@@ -36,6 +36,7 @@ class PrefectServer:
 
     def kill(self):
         os.killpg(self._started.process.pid, signal.SIGKILL)
+        self._started.process.wait()
 
 
 @pytest.mark.parametrize(

@@ -159,4 +159,5 @@ def test_workers_started_ahead_that_no_flow_wants_end_with_the_block(monkeypatch
 
 def left_over_workers():
     children = psutil.Process().children(recursive=True)
-    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    alive = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in alive if "spawn_main" in " ".join(child.cmdline())]
