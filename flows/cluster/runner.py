@@ -147,6 +147,7 @@ def _closable(cluster: Cluster) -> _Running:
 
 
 def _client(scheduler: str | Cluster) -> Client:
+    _quiet_distributed()
     try:
         return Client(scheduler, set_as_default=False, timeout=CONNECT_SECONDS)
     except OSError as error:
@@ -156,13 +157,18 @@ def _client(scheduler: str | Cluster) -> Client:
         ) from error
 
 
+def _quiet_distributed() -> None:
+    """Leave it to the run's own lines to say what was lost, instead of pages of tracebacks."""
+    for handler in logging.getLogger("distributed").handlers:
+        handler.setLevel(logging.CRITICAL)
+
+
 def _starts_a_cluster(found: Any) -> bool:
     return found is SSHCluster or (isinstance(found, type) and issubclass(found, Cluster))
 
 
 def _configured_cluster(settings: ClusterSettings, make: Callable[..., Cluster]) -> Cluster:
-    for handler in logging.getLogger("distributed").handlers:
-        handler.setLevel(logging.CRITICAL)  # what a job or a remote machine prints is no news
+    _quiet_distributed()
     try:
         with children_ignore_ctrl_c(), dask.config.set(_SETTINGS):
             cluster = make(**settings.options)

@@ -6,7 +6,6 @@ from pathlib import Path
 from pose_lib.errors import InputError
 from pose_lib.lifting.files.lifter_description import (
     BUNDLED,
-    DESCRIPTION,
     REGISTRY_PREFIXES,
     read_lifter_files,
 )
@@ -35,9 +34,4 @@ def check_model(uri: str) -> None:
                 f"models:/{MODEL}/3 is"
             )
     elif uri != BUNDLED:
-        if not (Path(uri) / DESCRIPTION).is_file():
-            raise InputError(
-                f"there is no lifter at {uri!r}: give `bundled`, a lifter's folder (with "
-                f"{DESCRIPTION}), or MLflow's models:/{MODEL}@{CHAMPION}"
-            )
         read_lifter_files(Path(uri))

@@ -54,7 +54,7 @@ def test_a_worker_whose_keeper_ended_is_replaced(monkeypatch):
     ("told", "cause"), [("an error", KeyboardInterrupt()), ("no model: KeyboardInterrupt: ", None)]
 )
 def test_ctrl_c_is_told_as_such_whatever_a_library_makes_of_it(monkeypatch, capsys, told, cause):
-    def interrupted(**_):
+    def interrupted(*_, **__):
         raise ValueError(told) from cause
 
     monkeypatch.setattr(cli, "app", interrupted)

@@ -80,7 +80,7 @@ def test_other_settings_or_seeds_are_other_children_of_the_same_sweep(workspace,
         for config in (
             tiny,
             replace(tiny, seed=1),
-            replace(tiny, gan=replace(tiny.gan, noise=0.0)),
+            replace(tiny, gan=replace(tiny.gan, instance_noise_std=0.0)),
         ):
             run_trial.fn(Trial("ours", config), DATA, None, whole)
     assert len({child.data.tags["trial"] for child in _children(whole)}) == 3

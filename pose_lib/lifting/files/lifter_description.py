@@ -22,6 +22,11 @@ def read_lifter_files(folder: Path) -> tuple[dict[str, Any], bytes]:
         InputError: If the folder holds no lifter, or a damaged one.
     """
     path = folder / DESCRIPTION
+    if not path.is_file():
+        raise InputError(
+            f"there is no lifter at {str(folder)!r}: give `{BUNDLED}`, a lifter's folder (with "
+            f"{DESCRIPTION}), or MLflow's models:/pose-lifter@champion"
+        )
     description = read_json(
         path, "lifter", max_bytes=_MAX_DESCRIPTION_BYTES, remedy="copy the folder again"
     )

@@ -283,8 +283,8 @@ class TrainConfig:
     """
 
     RENAMED: ClassVar[Mapping[str, str]] = {
-        "distill": "distill",
-        "diagnostics": "diagnostics",
+        "refine": "distill",
+        "health": "diagnostics",
     }
 
     seed: int = 0

@@ -8,6 +8,7 @@ import pytest
 from distributed import Client, LocalCluster
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from flows.cluster import runner
 from flows.cluster.placement import CLUSTER_VARIABLE, workers_elsewhere
 from flows.cluster.runner import (
     KEEP_MEMORY,
@@ -146,7 +147,7 @@ def test_workers_started_ahead_are_those_of_the_next_flow(monkeypatch):
 def test_workers_that_wait_for_a_flow_are_not_started_twice(monkeypatch):
     monkeypatch.setenv("POSELIFT_WORKERS", "1")
     with workers_ahead(), workers_ahead():
-        assert len(flows.cluster.runner._ahead) == 1
+        assert len(runner._ahead) == 1
     assert not left_over_workers()
 
 

@@ -17,7 +17,7 @@ def test_measured_lengths_are_stored_with_a_copy_of_the_model(poselift, tmp_path
     assert table["people"] == 2000
     assert table["certain"]
     told = load_lifter(tmp_path / "told").for_joint_convention("MPII_16")
-    assert told.proportions is not None
+    assert told.bone_length_ratios is not None
 
 
 def test_lengths_that_too_few_people_show_are_shown_as_unknown_and_not_stored(poselift, tmp_path):

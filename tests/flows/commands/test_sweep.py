@@ -24,7 +24,7 @@ distill = { steps = 6, batch = 16, width = 16 }
 gan.flexion_weight = 0
 
 [variants.diverged]
-gan.noise = 0.0
+gan.instance_noise_std = 0.0
 diagnostics = { every = 2, begin = 0, patience = 2, min_depth_spread = 1 }
 """
 

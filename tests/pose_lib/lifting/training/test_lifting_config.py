@@ -20,7 +20,7 @@ BEFORE = {
         "noise": "instance_noise_std",
         "memory": "ema_decay",
     },
-    "distill": {
+    "refine": {
         "hidden_learning_rate": "muon_learning_rate",
         "shape_weight": "pa_loss_weight",
         "group_spread": "group_log_std",
@@ -30,7 +30,7 @@ BEFORE = {
         "other_arm_share": "arm_swap_probability",
         "told_share": "conditioning_probability",
     },
-    "distill.noise": {
+    "refine.noise": {
         "annotated_share": "annotated_probability",
         "openpose_share": "openpose_probability",
         "body_swap_share": "body_swap_probability",
@@ -40,7 +40,7 @@ BEFORE = {
         "outlier_share": "outlier_probability",
         "incomplete_share": "incomplete_probability",
     },
-    "diagnostics": {
+    "health": {
         "spread_lowest": "min_depth_spread",
         "saturated_highest": "max_saturated",
         "mirror_highest": "max_mirrored",
@@ -96,7 +96,7 @@ def test_total_steps_count_every_generator_and_the_lifter():
     ("table", "old", "new"), [(t, old, new) for t in BEFORE for old, new in BEFORE[t].items()]
 )
 def test_an_option_of_the_version_before_is_read_by_its_old_name(table, old, new):
-    current = {"distill": "distill", "distill.noise": "distill.noise", "diagnostics": "diagnostics"}
+    current = {"refine": "distill", "refine.noise": "distill.noise", "health": "diagnostics"}
     path, value = current.get(table, table).split("."), TrainConfig()
     for part in path:
         value = getattr(value, part)
@@ -109,7 +109,7 @@ def test_an_option_of_the_version_before_is_read_by_its_old_name(table, old, new
 
 def test_the_whole_default_file_of_the_version_before_gives_the_same_settings():
     table = tomllib.loads(config_toml(TrainConfig()))
-    table["distill"], table["diagnostics"] = table.pop("distill"), table.pop("diagnostics")
+    table["refine"], table["health"] = table.pop("distill"), table.pop("diagnostics")
     for name, renamed in BEFORE.items():
         part = table
         for key in name.split("."):
