@@ -34,6 +34,8 @@ Longer only where a run is cut short, or its server was killed."""
 @contextlib.contextmanager
 def noted_runs(folder: Path) -> Iterator[None]:
     """Note the flow runs that begin in this process inside the block."""
+    import prefect.main  # noqa: F401 - it makes all loggers anew, without the handlers that were there
+
     make_folder(folder)
     note = folder / f"{machine_id()}.{os.getpid()}.{process_start(os.getpid())}"
     note.touch()
