@@ -3,7 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-TESTS := $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile --durations 20
+# One process more than cores, for tests of servers mostly wait; each runs whole files.
+PROCESSES := $(shell $(PYTHON) -c 'import os; print(min(8, 1 + (os.cpu_count() or 1)))')
+TESTS := $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --durations 20
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all check format clean
