@@ -34,7 +34,7 @@ PICTURES = ("astronaut.jpg", "broken.jpg", "coffee.jpg", "demo_kick.jpg")
 CONFIG = """
 n_people = 2
 exports = ["npy", "openpose", "coco", "csv"]
-beside = "bundled"
+compare_with = "bundled"
 
 [extract]
 images_per_shard = 2
