@@ -25,28 +25,18 @@ steps = 20
 batch = 16
 width = 16
 """
-CONDITIONING_PERCENTILE = {
+PRINTED = {
     signal.SIGINT: "run the same command again to go on",
     signal.SIGTERM: "the same command goes on from there",
 }
 
 
-@pytest.mark.parametrize(
-    "signals",
-    [
-        [signal.SIGINT],
-        pytest.param(
-            [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], marks=pytest.mark.every_fault
-        ),
-    ],
-)
-def test_however_a_training_is_stopped_the_same_command_goes_on_and_then_trains_no_more(
-    api, place, signals
-):
+@pytest.mark.every_fault  # the pipeline's tests stop a training, and those of tasks kill some
+def test_however_a_training_is_stopped_the_same_command_goes_on_and_then_trains_no_more(api, place):
     place.environment["PREFECT_API_URL"] = api
     (place.folder / "small.toml").write_text(CONFIG)
     step = 0
-    for number in signals:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         run = _train(place)
         run.wait_for("training: [1-9]")
         status = run.end(number)
@@ -55,7 +45,7 @@ def test_however_a_training_is_stopped_the_same_command_goes_on_and_then_trains_
             assert status == -signal.SIGKILL
             continue
         assert status == 130
-        assert CONDITIONING_PERCENTILE[number] in run.printed
+        assert PRINTED[number] in run.printed
         (saved,) = (place.folder / "home" / "checkpoints").glob(f"*/{CHECKPOINT}")
         before, step = step, read_checkpoint(saved).values["stage_step"]
         assert step > before

@@ -11,7 +11,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 
 from pose_lib.datasets.sample import sample_poses
 
-SWEEP = """
+BASE = """
 seeds = [0, 1]
 
 [base]
@@ -19,7 +19,10 @@ gan = { n_generators = 1, steps = 6, batch = 16, width = 16 }
 distill = { steps = 6, batch = 16, width = 16 }
 
 [variants.ours]
-
+"""
+SWEEP = (
+    BASE
+    + """
 [variants."no flexion loss"]
 gan.flexion_weight = 0
 
@@ -27,6 +30,7 @@ gan.flexion_weight = 0
 gan.instance_noise_std = 0.0
 diagnostics = { every = 2, begin = 0, patience = 2, min_depth_spread = 1 }
 """
+)
 
 
 @pytest.fixture
@@ -63,16 +67,17 @@ def test_a_sweep_leaves_a_run_with_children_a_table_and_a_figure(
 
 def test_a_variant_added_later_joins_the_others(api, poselift, workspace, sweep_file):
     told = ("sweep", sweep_file, sample_poses(), "--seeds", "5", "--json")
+    sweep_file.write_text(BASE)
     poselift(*told)
     _, before = _runs(workspace, sweep_file.stem)
-    sweep_file.write_text(SWEEP + "\n[variants.later]\ngan.r1_weight = 0.02\n")
+    sweep_file.write_text(BASE + "\n[variants.later]\ngan.r1_weight = 0.02\n")
     rows = json.loads(poselift(*told).out)
-    assert [row["variant"] for row in rows] == ["ours", "no flexion loss", "diverged", "later"]
+    assert [row["variant"] for row in rows] == ["ours", "later"]
     _, after = _runs(workspace, sweep_file.stem)
     finished = {run.info.run_id for run in before if run.info.status == "FINISHED"}
     now_finished = {run.info.run_id for run in after if run.info.status == "FINISHED"}
     assert finished < now_finished
-    assert len(now_finished) == 3
+    assert len(now_finished) == 2
 
 
 def test_people_read_a_short_table_and_why_trainings_were_stopped(api, poselift, sweep_file):
